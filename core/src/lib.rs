@@ -1,0 +1,1 @@
+//! Run async work concurrently, get it back in order.
