@@ -86,8 +86,10 @@ def test_waiting_for_what_cannot_come_is_an_error_and_not_a_hang():
     loop.close()
 
 
-def test_work_in_a_thread_is_awaited():
+def test_the_clock_waits_for_work_in_a_thread():
     async def main():
-        return await asyncio.to_thread(lambda: 7)
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(1):
+            return await asyncio.to_thread(sum, range(1_000_000)), loop.now
 
-    assert run(main()) == 7
+    assert run(main()) == (499_999_500_000, 0)

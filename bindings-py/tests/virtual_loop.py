@@ -41,6 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._due: list[tuple[int, int, asyncio.TimerHandle]] = []
         self._created = itertools.count()
         self._until: int | None = None
+        self._in_threads = 0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
@@ -53,6 +54,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._due, (round(when * 1_000_000), next(self._created), handle))
         return handle
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        # Work in a thread belongs to the instant at which it was given: the clock waits for it.
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _: asyncio.Future[Any]) -> None:
+        self._in_threads -= 1
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        # Its time limit is meant in real time, and would be over at once here.
+        await super().shutdown_default_executor()
 
     def settle(self, act: Callable[[], object] | None = None) -> None:
         """Runs `act` inside the loop, if given, then all that can happen without the clock moving.
@@ -113,7 +128,9 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         happened = super().select(0)
         # The loop gives no timeout when it has nothing ready; its own timers are not where the base class looks.
-        if happened or timeout is not None or self._loop._fire_next():
+        if happened or timeout is not None:
+            return happened
+        if not self._loop._in_threads and self._loop._fire_next():
             return happened
         if threading.active_count() > 1:
             happened = super().select(THREADS_MAY_TAKE)
