@@ -1,0 +1,53 @@
+// What a line's key is: `word:N`, `field:a.b` or `regex:RE`.
+
+/**
+ * A function that gives a line's key, or undefined if the line has none.
+ *
+ * Throws an Error, which says what is allowed.
+ */
+export function parse(spec) {
+  const [, kind, argument] = /^([^:]*):?(.*)$/s.exec(spec);
+  if (kind === "word" && /^[1-9][0-9]{0,5}$/.test(argument)) return word(Number(argument));
+  if (kind === "field" && argument) return field(argument.split("."));
+  if (kind === "regex" && argument) return regex(argument);
+  throw new Error(`KEY=${spec}: want word:N (from 1), field:a.b or regex:RE`);
+}
+
+/** The word at this place, from 1; words are apart by spaces and tabs. */
+function word(number) {
+  return (line) => line.split(/[ \t]+/).filter(Boolean)[number - 1];
+}
+
+/** A field of a JSON object, by the names on the way to it. A text, number or truth value is a key. */
+function field(path) {
+  return (line) => {
+    let value;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      return undefined;
+    }
+    for (const name of path) {
+      if (value === null || Array.isArray(value) || typeof value !== "object" || !Object.hasOwn(value, name)) {
+        return undefined;
+      }
+      value = value[name];
+    }
+    // "1" and 1 are two values.
+    return value === null || typeof value === "object" ? undefined : `${typeof value}:${value}`;
+  };
+}
+
+/** The first group of the first match, or the whole match if there is no group. Classes (`\w`) are ASCII. */
+function regex(pattern) {
+  let compiled;
+  try {
+    compiled = new RegExp(pattern);
+  } catch (error) {
+    throw new Error(`KEY=regex:${pattern}: ${error.message}`);
+  }
+  return (line) => {
+    const found = compiled.exec(line);
+    return found ? found[Math.min(1, found.length - 1)] : undefined;
+  };
+}
