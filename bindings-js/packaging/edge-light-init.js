@@ -1,0 +1,4 @@
+import { initSync } from "#core";
+import module from "./inorder.wasm?module";
+
+initSync({ module });

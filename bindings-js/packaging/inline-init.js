@@ -1,0 +1,4 @@
+import { initSync } from "#core";
+import bytes from "#wasm";
+
+initSync({ module: bytes });

@@ -1,0 +1,2 @@
+/** Returns the version of the package. */
+export function version(): string;

@@ -1,0 +1,10 @@
+export * from "./index.js";
+
+/**
+ * Fetches and compiles the module; a second call waits for the first.
+ *
+ * @param source where to take it from; without it, the file beside this one.
+ */
+export default function init(
+  source?: RequestInfo | URL | Response | BufferSource | WebAssembly.Module,
+): Promise<void>;
