@@ -1,0 +1,204 @@
+//! Acceptance: who gets in, with which number, and who is told when there is room.
+
+use alloc::vec::Vec;
+
+use super::Dispatcher;
+use super::sources::Cut;
+use crate::event::Event;
+use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
+use crate::outcome::{Arrival, PushError};
+use crate::sequencer::Insert;
+use crate::slots::{NIL, State, Verdict};
+
+impl Dispatcher {
+    /// How many items a stream may read of this source now: without keys one more than can start, with keys as many as
+    /// there is room for.
+    #[inline]
+    #[must_use]
+    pub fn wants(&self, source: Source) -> usize {
+        let Some(index) = self.sources.find(source) else { return 0 };
+        let state = &self.sources[index];
+        if state.ended {
+            return 0;
+        }
+        let room = self.capacity.saturating_sub(state.in_flight) as usize;
+        let room = room.min(MAX_ITEMS - self.items.len().min(MAX_ITEMS));
+        if state.keyed {
+            return room;
+        }
+        // running and queued may be more than the concurrency
+        let startable = i64::from(self.concurrency) + 1 - i64::from(self.tally.running) - i64::from(self.tally.queued);
+        room.min(usize::try_from(startable).unwrap_or(0))
+    }
+
+    /// Whether an offer to this source would have to wait.
+    #[must_use]
+    pub fn is_full(&self, source: Source) -> bool {
+        self.items.is_full() || self.sources.find(source).is_some_and(|i| self.sources[i].in_flight >= self.capacity)
+    }
+
+    #[inline]
+    pub(super) fn admit_next(&mut self, source: Source, lane: Option<Lane>) -> Result<Handle, PushError> {
+        let index = self.accepting(source)?;
+        let is_full = self.items.is_full();
+        let state = &mut self.sources[index];
+        if state.sequenced.is_some() {
+            return Err(PushError::Numbering);
+        }
+        if is_full || state.in_flight >= self.capacity {
+            self.starve(index);
+            return Err(PushError::Full);
+        }
+        let seq = state.next_seq;
+        state.next_seq += 1;
+        let slot = self.accept(index, lane, seq, State::Ready);
+        self.enter_order(slot);
+        self.enter_lane(slot);
+        Ok(self.items.handle(slot))
+    }
+
+    pub(super) fn admit_at(&mut self, source: Source, lane: Option<Lane>, seq: Seq) -> Result<Arrival, PushError> {
+        let index = self.accepting(source)?;
+        let is_full = self.items.is_full();
+        let Some(sequenced) = &mut self.sources[index].sequenced else { return Err(PushError::Numbering) };
+        match sequenced.sequencer.look(seq) {
+            Insert::Ready | Insert::Held => {}
+            Insert::Duplicate => {
+                self.tally.duplicate += 1;
+                return Ok(Arrival::Duplicate);
+            }
+            Insert::Late => {
+                self.tally.late += 1;
+                return Ok(Arrival::Late);
+            }
+            Insert::TooFar => {
+                self.starve(index);
+                return Ok(Arrival::TooFar);
+            }
+        }
+        if is_full {
+            self.starve(index);
+            return Err(PushError::Full);
+        }
+        let is_ready = sequenced.sequencer.insert(seq) == Insert::Ready;
+        let slot = self.accept(index, lane, seq, State::Early);
+        let now = self.now;
+        if let Some(sequenced) = &mut self.sources[index].sequenced {
+            if sequenced.waiting == 0 {
+                sequenced.since = now;
+            }
+            let place = sequenced.place(seq);
+            sequenced.early[place] = slot;
+            sequenced.waiting += 1;
+        }
+        let handle = self.items.handle(slot);
+        if is_ready {
+            self.bring_in_order(index, seq);
+            return Ok(Arrival::Ready(handle));
+        }
+        Ok(Arrival::Held(handle))
+    }
+
+    /// Gives up what is missing below the highest number that arrived.
+    pub(super) fn give_up_gaps(&mut self, index: u32) {
+        loop {
+            let id = self.sources.id(index);
+            let Some(sequenced) = &mut self.sources[index].sequenced else { return };
+            let Some((first, last)) = sequenced.sequencer.missing().next() else { return };
+            sequenced.sequencer.skip_to(last + 1);
+            self.events.push_back(Event::Lost { source: id, first, last });
+            self.bring_in_order(index, last + 1);
+        }
+    }
+
+    /// Puts an item at the end of the release order.
+    #[inline]
+    pub(super) fn enter_order(&mut self, slot: u32) {
+        let index = self.items[slot].source;
+        self.sources[index].order.push_back(&mut self.items, slot);
+    }
+
+    /// Tells those that were refused that there is room now: a unit of this source is free again.
+    #[inline]
+    pub(super) fn make_room(&mut self, index: u32) {
+        if self.overflowed {
+            self.overflowed = false;
+            let indices: Vec<u32> = self.sources.indices().collect();
+            for index in indices {
+                self.tell_room(index);
+            }
+        }
+        self.tell_room(index);
+    }
+
+    #[inline]
+    fn tell_room(&mut self, index: u32) {
+        if self.sources[index].in_flight < self.capacity {
+            self.tell_starved(index);
+        }
+    }
+
+    /// Tells a source that was refused something to offer again: there is room, or there will be none.
+    #[inline]
+    pub(super) fn tell_starved(&mut self, index: u32) {
+        if core::mem::take(&mut self.sources[index].starved) {
+            let source = self.sources.id(index);
+            self.events.push_back(Event::Room { source });
+        }
+    }
+
+    /// The items from `seq` on that came early and whose turn has come.
+    fn bring_in_order(&mut self, index: u32, mut seq: Seq) {
+        loop {
+            let now = self.now;
+            let Some(sequenced) = &mut self.sources[index].sequenced else { return };
+            if seq >= sequenced.sequencer.expected() {
+                return;
+            }
+            let place = sequenced.place(seq);
+            let slot = core::mem::replace(&mut sequenced.early[place], NIL);
+            sequenced.waiting -= 1;
+            sequenced.since = now;
+            seq += 1;
+            self.enter_order(slot);
+            match self.items[slot].state {
+                // cancelled before its turn
+                State::Held(Verdict::Cancelled(_)) => self.leave_in_turn(slot),
+                _ => self.enter_lane(slot),
+            }
+        }
+    }
+
+    /// Puts what came early at the end of the release order as it is: its source is cut off, and the rest of its
+    /// numbers with it.
+    pub(super) fn bring_early(&mut self, index: u32) {
+        let Some(sequenced) = &mut self.sources[index].sequenced else { return };
+        sequenced.waiting = 0;
+        let mut early: Vec<u32> = sequenced.early.iter().copied().filter(|slot| *slot != NIL).collect();
+        sequenced.early.fill(NIL);
+        early.sort_unstable_by_key(|slot| self.items[*slot].seq);
+        for slot in early {
+            self.enter_order(slot);
+        }
+    }
+
+    fn accepting(&self, source: Source) -> Result<u32, PushError> {
+        let index = self.sources.find(source).ok_or(PushError::Closed)?;
+        let state = &self.sources[index];
+        if state.ended || state.cut != Cut::Nowhere { Err(PushError::Closed) } else { Ok(index) }
+    }
+
+    #[inline]
+    fn accept(&mut self, index: u32, lane: Option<Lane>, seq: Seq, state: State) -> u32 {
+        self.tally.accepted += 1;
+        self.tally.queued += 1;
+        self.sources[index].in_flight += 1;
+        self.items.insert(index, seq, lane, self.now, state)
+    }
+
+    #[cold]
+    fn starve(&mut self, index: u32) {
+        self.sources[index].starved = true;
+        self.overflowed |= self.items.is_full();
+    }
+}

@@ -1,0 +1,132 @@
+//! Lanes: at most one item of a key at a time, in order, and each key in its turn.
+//!
+//! The first item of a lane that is free stands in the line; those behind it in the queue of the lane. So a lane
+//! starts one item per turn, however many it has.
+
+use alloc::vec::Vec;
+
+use super::Dispatcher;
+use crate::event::Event;
+use crate::fifo::{Fifo, Work};
+use crate::ids::Lane;
+use crate::slots::{NIL, State};
+
+#[derive(Debug)]
+struct LaneState {
+    /// The item in the line or running, or no slot.
+    owner: u32,
+    queue: Fifo<Work>,
+}
+
+/// All lanes that the host has numbered.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    lanes: Vec<LaneState>,
+}
+
+impl Lanes {
+    #[inline]
+    fn get(&mut self, lane: Lane) -> &mut LaneState {
+        let index = lane.number() as usize;
+        if index >= self.lanes.len() {
+            self.lanes.resize_with(index + 1, || LaneState { owner: NIL, queue: Fifo::default() });
+        }
+        &mut self.lanes[index]
+    }
+}
+
+impl Dispatcher {
+    /// Puts an item in the line, or behind those of its lane.
+    #[inline]
+    pub(super) fn enter_lane(&mut self, slot: u32) {
+        if let Some(lane) = self.items[slot].lane {
+            let state = self.lanes.get(lane);
+            if state.owner != NIL {
+                state.queue.push_back(&mut self.items, slot);
+                self.items[slot].state = State::Waiting;
+                return;
+            }
+            state.owner = slot;
+        }
+        self.join_line(slot);
+    }
+
+    /// Gives the lane of an item that is settled to the next one of it.
+    #[inline]
+    pub(super) fn leave_lane(&mut self, slot: u32) {
+        let Some(lane) = self.items[slot].lane else { return };
+        let state = self.lanes.get(lane);
+        match state.queue.pop_front(&mut self.items) {
+            Some(next) => {
+                state.owner = next;
+                self.join_line(next);
+            }
+            None => self.idle(lane),
+        }
+    }
+
+    /// Takes an item that has not started out of the line or of the queue of its lane.
+    pub(super) fn unqueue(&mut self, slot: u32) {
+        let item = &self.items[slot];
+        match (item.state, item.lane) {
+            (State::Waiting, Some(lane)) => self.lanes.get(lane).queue.remove(&mut self.items, slot),
+            (State::Ready, Some(lane)) => {
+                let state = self.lanes.get(lane);
+                match state.queue.pop_front(&mut self.items) {
+                    // the lane keeps its turn
+                    Some(next) => {
+                        state.owner = next;
+                        self.line.replace(&mut self.items, slot, next);
+                        self.items[next].state = State::Ready;
+                        self.note_head(self.items[next].source);
+                    }
+                    None => {
+                        self.line.remove(&mut self.items, slot);
+                        self.idle(lane);
+                    }
+                }
+            }
+            (State::Ready, None) => self.line.remove(&mut self.items, slot),
+            // one that came early stands nowhere yet; the others have started
+            (_, _) => {}
+        }
+    }
+
+    /// The item that starts next: the head of a release order if it may, else the first of the line.
+    #[inline]
+    pub(super) fn first_to_start(&self) -> Option<u32> {
+        if self.ordered {
+            let source = if self.sources.is_single() { Some(0) } else { self.sources.first_head() };
+            let head = source.and_then(|index| self.sources[index].order.head());
+            if let Some(slot) = head.filter(|slot| self.items[*slot].state == State::Ready) {
+                return Some(slot);
+            }
+        }
+        self.line.head()
+    }
+
+    /// Notes whether the head of the release order of a source may start. Called whenever that may have changed.
+    #[inline]
+    pub(super) fn note_head(&mut self, index: u32) {
+        if !self.ordered || self.sources.is_single() {
+            return;
+        }
+        let head = self.sources[index].order.head();
+        let may_start = head.is_some_and(|slot| self.items[slot].state == State::Ready);
+        self.sources.set_head(index, may_start);
+    }
+
+    #[inline]
+    fn join_line(&mut self, slot: u32) {
+        self.line.push_back(&mut self.items, slot);
+        let item = &mut self.items[slot];
+        item.state = State::Ready;
+        let source = item.source;
+        self.note_head(source);
+    }
+
+    fn idle(&mut self, lane: Lane) {
+        self.lanes.get(lane).owner = NIL;
+        self.events.push_back(Event::LaneIdle { lane });
+    }
+}

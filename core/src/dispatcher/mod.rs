@@ -1,0 +1,297 @@
+//! Decides what starts, what waits and what comes out: a state machine of numbers.
+//!
+//! The parts, in the order in which an item meets them: [`admission`] (offers), [`lanes`] (what may start),
+//! [`attempts`] (starts, ends, cancellation), [`release`] (the order in which results come out), [`shutdown`].
+//! [`sources`] keeps what is per source.
+
+mod admission;
+mod attempts;
+mod lanes;
+mod release;
+mod seeing;
+mod shutdown;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+
+use crate::event::Event;
+use crate::fifo::{Fifo, Work};
+use crate::ids::{Handle, Lane, Seq, Source};
+use crate::options::{OnFailure, Options, OptionsError, SourceOptions};
+use crate::outcome::{Arrival, Completion, Outcome, PushError, Release, Run};
+use crate::slots::{Slots, State};
+use crate::time::Time;
+
+use lanes::Lanes;
+use seeing::Tally;
+use shutdown::Phase;
+use sources::Sources;
+
+/// The one scheduler: takes items in, says what to start, and gives results out in order.
+///
+/// It holds numbers only. Payloads, handlers and results stay with the *driver*, in arrays by
+/// [`Slot`](crate::Slot), so that nothing a user wrote ever runs in here.
+///
+/// The contract: one command, then drain [`poll_event`](Self::poll_event) and [`poll_dispatch`](Self::poll_dispatch)
+/// until both are empty; [`poll_release`](Self::poll_release) once for each unit of demand;
+/// [`poll_timeout`](Self::poll_timeout) last.
+///
+/// No call panics on what it is given: handles and sources that are no longer known change nothing but a counter.
+/// Every call is O(1) amortised, but those that concern many items (a failure, a stop) are O(those items), and with
+/// several sources a start is O(log sources).
+///
+/// # Examples
+/// ```
+/// use inorder::{Completion, Dispatcher, Options, Outcome, SourceOptions, Time};
+///
+/// let mut dispatcher = Dispatcher::new(&Options::new().concurrency(2))?;
+/// let source = dispatcher.open_source(SourceOptions::new()).expect("it is open");
+/// let now = Time::from_micros(0);
+/// let first = dispatcher.push(now, source, None).expect("there is room");
+/// let second = dispatcher.push(now, source, None).expect("there is room");
+/// let runs: Vec<_> = std::iter::from_fn(|| dispatcher.poll_dispatch()).collect();
+/// assert_eq!(runs.len(), 2);
+///
+/// // the second ends first, and is held
+/// assert_eq!(dispatcher.complete(now, second, 1, Outcome::Ok), Completion::Settled);
+/// assert_eq!(dispatcher.poll_release(source), None);
+/// assert_eq!(dispatcher.complete(now, first, 1, Outcome::Ok), Completion::Settled);
+/// for handle in [first, second] {
+///     assert_eq!(dispatcher.poll_release(source).map(|release| release.handle), Some(handle));
+///     dispatcher.released(now, handle);
+/// }
+/// # Ok::<(), inorder::OptionsError>(())
+/// ```
+#[derive(Debug)]
+pub struct Dispatcher {
+    concurrency: u32,
+    capacity: u32,
+    ordered: bool,
+    on_failure: OnFailure,
+    items: Slots,
+    /// What may start: the first item of each lane that is free, in the order in which the lanes became so.
+    line: Fifo<Work>,
+    lanes: Lanes,
+    sources: Sources,
+    events: VecDeque<Event>,
+    tally: Tally,
+    now: Time,
+    phase: Phase,
+    /// An offer was refused because all sources together hold as many items as there can be.
+    overflowed: bool,
+}
+
+impl Dispatcher {
+    /// An empty dispatcher without sources.
+    ///
+    /// # Errors
+    /// The first option that is out of its bounds.
+    pub fn new(options: &Options) -> Result<Self, OptionsError> {
+        options.check()?;
+        Ok(Self {
+            concurrency: options.concurrency as u32,
+            capacity: options.effective_capacity() as u32,
+            ordered: options.ordered,
+            on_failure: options.on_failure.unwrap_or(OnFailure::Fail),
+            items: Slots::default(),
+            line: Fifo::default(),
+            lanes: Lanes::default(),
+            sources: Sources::default(),
+            events: VecDeque::new(),
+            tally: Tally::default(),
+            now: Time::default(),
+            phase: Phase::Open,
+            overflowed: false,
+        })
+    }
+
+    // getters: the others are in `seeing`
+
+    /// Items in flight of all sources.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing is in flight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.len() == 0
+    }
+
+    /// The position of an item in its source; `None` where the handle is stale.
+    #[must_use]
+    pub fn seq_of(&self, handle: Handle) -> Option<Seq> {
+        self.items.find(handle).map(|slot| self.items[slot].seq)
+    }
+
+    /// The lane of an item; `None` where it has one of its own or the handle is stale.
+    #[must_use]
+    pub fn lane_of(&self, handle: Handle) -> Option<Lane> {
+        self.items.find(handle).and_then(|slot| self.items[slot].lane)
+    }
+
+    // time
+
+    /// Fires what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.advance_clock(now);
+        self.fire_due();
+    }
+
+    // commands: offers
+
+    /// A new source. `None` where the dispatcher is closed, or there are 2^20 sources.
+    pub fn open_source(&mut self, options: SourceOptions) -> Option<Source> {
+        if self.phase != Phase::Open {
+            return None;
+        }
+        let source = self.sources.open(options, self.capacity);
+        // the first source was alone until now
+        if source.is_some() {
+            self.note_head(0);
+        }
+        source
+    }
+
+    /// Offers an item, which gets the next number of its source. With a lane it never runs at the same time as another
+    /// of that lane; without, in a lane of its own.
+    ///
+    /// # Errors
+    /// See [`PushError`]. Nothing is taken, and nothing counted.
+    #[inline]
+    pub fn push(&mut self, now: Time, source: Source, lane: Option<Lane>) -> Result<Handle, PushError> {
+        self.advance_clock(now);
+        self.admit_next(source, lane)
+    }
+
+    /// Offers an item that has a number, to a source that is sequenced. It starts once everything before it has
+    /// arrived.
+    ///
+    /// # Errors
+    /// See [`PushError`]. Nothing is taken. Late and duplicate numbers are answers and counted.
+    pub fn push_at(
+        &mut self,
+        now: Time,
+        source: Source,
+        lane: Option<Lane>,
+        seq: Seq,
+    ) -> Result<Arrival, PushError> {
+        self.advance_clock(now);
+        self.admit_at(source, lane, seq)
+    }
+
+    /// Says of an item just pushed that its key could not be had: it fails when its turn to start comes, without an
+    /// attempt. False where it is too late for that.
+    pub fn reject(&mut self, now: Time, handle: Handle) -> bool {
+        self.advance_clock(now);
+        let Some(slot) = self.find(handle) else { return false };
+        let item = &mut self.items[slot];
+        let queued = matches!(item.state, State::Early | State::Waiting | State::Ready);
+        item.rejected |= queued;
+        queued
+    }
+
+    /// Counts an offer that was turned away and does not wait.
+    pub fn refuse(&mut self, now: Time) {
+        self.advance_clock(now);
+        self.tally.refused += 1;
+    }
+
+    /// No more comes from this source. What is missing of it is given up.
+    pub fn end(&mut self, now: Time, source: Source) {
+        self.advance_clock(now);
+        if let Some(index) = self.sources.find(source) {
+            self.end_source(index);
+        }
+    }
+
+    // commands: attempts
+
+    /// Says that an attempt ended.
+    #[inline]
+    pub fn complete(&mut self, now: Time, handle: Handle, attempt: u32, outcome: Outcome) -> Completion {
+        self.advance_clock(now);
+        self.end_attempt(handle, attempt, outcome)
+    }
+
+    /// Cancels an item. One that waits to be started is settled at once; of one that runs the outcome is fixed at once
+    /// and an [`Event::Signal`] given. False where it is settled already, or stale.
+    pub fn cancel(&mut self, now: Time, handle: Handle) -> bool {
+        self.advance_clock(now);
+        self.cancel_item(handle)
+    }
+
+    // commands: results
+
+    /// Says that a result which was lent is taken: its unit of capacity comes back. False where it is not lent.
+    #[inline]
+    pub fn released(&mut self, now: Time, handle: Handle) -> bool {
+        self.advance_clock(now);
+        self.take_back(handle)
+    }
+
+    /// Says that the delivery of a result which was lent failed: it is not released, everything of its source behind
+    /// it is cancelled, and its source accepts no more. False where it is not lent.
+    pub fn undelivered(&mut self, now: Time, handle: Handle) -> bool {
+        self.advance_clock(now);
+        self.fail_delivery(handle)
+    }
+
+    // commands: stopping
+
+    /// Accepts nothing more and lets the rest drain. At the timeout what runs is signalled and gets a grace of 0.25 s;
+    /// what still runs then is reported as detached. Without a timeout it waits for ever. A second call can only
+    /// shorten the time; with [`Duration::ZERO`](core::time::Duration::ZERO) it stops at once.
+    pub fn close(&mut self, now: Time, timeout: Option<core::time::Duration>) {
+        self.advance_clock(now);
+        self.begin_close(timeout);
+    }
+
+    // polls
+
+    /// The next event. Drained after each command, before anything else is pushed.
+    #[inline]
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next attempt to start. It counts as running from here on.
+    #[inline]
+    #[must_use]
+    pub fn poll_dispatch(&mut self) -> Option<Run> {
+        self.start_next()
+    }
+
+    /// Lends the next result of a source, if it is there and none is lent.
+    #[inline]
+    #[must_use]
+    pub fn poll_release(&mut self, source: Source) -> Option<Release> {
+        self.lend_next(source)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None`: nothing is due.
+    #[inline]
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.phase.due()
+    }
+
+    /// The slot of a handle; a stale one is counted.
+    #[inline]
+    fn find(&mut self, handle: Handle) -> Option<u32> {
+        let slot = self.items.find(handle);
+        if slot.is_none() {
+            self.tally.stale += 1;
+        }
+        slot
+    }
+
+    #[inline]
+    fn advance_clock(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+}

@@ -1,0 +1,225 @@
+//! What is kept per source, and whose turn it is among several.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::fifo::{Fifo, Order, Work};
+use crate::ids::{MAX_ITEMS, Seq, Source};
+use crate::options::{SequencerOptions, SourceOptions};
+use crate::sequencer::Sequencer;
+use crate::slots::NIL;
+use crate::time::Time;
+
+/// One source.
+#[derive(Debug)]
+pub(super) struct SourceState {
+    epoch: u32,
+    pub(super) is_open: bool,
+    pub(super) keyed: bool,
+    /// No more comes.
+    pub(super) ended: bool,
+    /// An offer was refused since the last event that says there is room.
+    pub(super) starved: bool,
+    /// What comes out is cut off.
+    pub(super) cut: Cut,
+    /// The items in the order in which they come out if ordered, of acceptance in any case.
+    pub(super) order: Fifo<Order>,
+    /// The settled ones in the order of settlement, where unordered.
+    pub(super) settled: Fifo<Work>,
+    /// Accepted and not released.
+    pub(super) in_flight: u32,
+    /// The next number, where the source gives them.
+    pub(super) next_seq: Seq,
+    /// Where the caller gives the numbers.
+    pub(super) sequenced: Option<Box<Sequenced>>,
+    /// The item that is lent, or no slot.
+    pub(super) lent: u32,
+    /// The item at the failed position, or no slot.
+    pub(super) failed: u32,
+    /// When an item of it was last started, in starts of the dispatcher.
+    last_start: u64,
+    /// Whether it stands in `Sources::heads`.
+    in_heads: bool,
+}
+
+impl SourceState {
+    fn blank() -> Self {
+        Self {
+            epoch: 0,
+            is_open: false,
+            keyed: false,
+            ended: false,
+            starved: false,
+            cut: Cut::Nowhere,
+            order: Fifo::default(),
+            settled: Fifo::default(),
+            in_flight: 0,
+            next_seq: 0,
+            sequenced: None,
+            lent: NIL,
+            failed: NIL,
+            last_start: 0,
+            in_heads: false,
+        }
+    }
+}
+
+impl Sequenced {
+    fn new(start: Seq, capacity: u32) -> Option<Self> {
+        let options = SequencerOptions::new().start(start).capacity(capacity as usize);
+        let sequencer = Sequencer::new(options).ok()?;
+        let early = vec![NIL; sequencer.ring_len()].into_boxed_slice();
+        Some(Self { sequencer, early, waiting: 0, since: Time::default() })
+    }
+
+    /// The place of a number in `early`.
+    pub(super) fn place(&self, seq: Seq) -> usize {
+        // the size is a power of two
+        seq as usize & (self.early.len() - 1)
+    }
+}
+
+/// Where what comes out is cut off by a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    Nowhere,
+    /// Nothing after this position comes out.
+    After(Seq),
+    /// Nothing that is not settled comes out: unordered, there are no positions.
+    Unsettled,
+}
+
+/// The reorder buffer of a source whose caller gives the numbers.
+#[derive(Debug)]
+pub(super) struct Sequenced {
+    pub(super) sequencer: Sequencer,
+    /// The slots of items that came early, by the remainder of their number.
+    pub(super) early: Box<[u32]>,
+    /// How many came early and wait.
+    pub(super) waiting: u32,
+    /// Since when something is beyond the expected number.
+    pub(super) since: Time,
+}
+
+/// All sources, by number.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    sources: Vec<SourceState>,
+    free: Vec<u32>,
+    open: u32,
+    /// Those whose head may start, the least recently started first. Only kept where there are several.
+    heads: BTreeSet<(u64, u32)>,
+    starts: u64,
+}
+
+impl Sources {
+    pub(super) fn open(&mut self, options: SourceOptions, capacity: u32) -> Option<Source> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.sources.len() < MAX_ITEMS => {
+                self.sources.push(SourceState::blank());
+                self.sources.len() as u32 - 1
+            }
+            None => return None,
+        };
+        let sequenced = options.start.and_then(|start| Sequenced::new(start, capacity)).map(Box::new);
+        let source = &mut self.sources[index as usize];
+        *source = SourceState {
+            epoch: source.epoch,
+            is_open: true,
+            keyed: options.keyed,
+            next_seq: options.start.unwrap_or(0),
+            sequenced,
+            ..SourceState::blank()
+        };
+        let epoch = source.epoch;
+        self.open += 1;
+        Some(Source::new(index, epoch))
+    }
+
+    /// Forgets a source that is drained.
+    pub(super) fn close(&mut self, index: u32) {
+        self.set_head(index, false);
+        let source = &mut self[index];
+        source.is_open = false;
+        source.epoch = source.epoch.wrapping_add(1);
+        source.sequenced = None;
+        self.free.push(index);
+        self.open -= 1;
+    }
+
+    #[inline]
+    pub(super) fn find(&self, source: Source) -> Option<u32> {
+        let state = self.sources.get(source.index() as usize)?;
+        (u64::from(state.epoch) == source.epoch() && state.is_open).then_some(source.index())
+    }
+
+    pub(super) fn id(&self, index: u32) -> Source {
+        Source::new(index, self[index].epoch)
+    }
+
+    /// The numbers of those that are open.
+    pub(super) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sources.iter().zip(0..).filter_map(|(source, index)| source.is_open.then_some(index))
+    }
+
+    pub(super) fn are_drained(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Whether there was never more than one, so that it is always its turn.
+    #[inline]
+    pub(super) fn is_single(&self) -> bool {
+        self.sources.len() == 1
+    }
+
+    /// Notes whether the head of a source may start.
+    pub(super) fn set_head(&mut self, index: u32, may_start: bool) {
+        let source = &mut self.sources[index as usize];
+        if source.in_heads == may_start {
+            return;
+        }
+        source.in_heads = may_start;
+        let entry = (source.last_start, index);
+        if may_start {
+            self.heads.insert(entry);
+        } else {
+            self.heads.remove(&entry);
+        }
+    }
+
+    /// The source whose head starts next, where there are several.
+    pub(super) fn first_head(&self) -> Option<u32> {
+        self.heads.first().map(|&(_, index)| index)
+    }
+
+    /// Notes that an item of a source starts.
+    #[inline]
+    pub(super) fn started(&mut self, index: u32) {
+        self.starts += 1;
+        let (starts, source) = (self.starts, &mut self.sources[index as usize]);
+        if source.in_heads {
+            self.heads.remove(&(source.last_start, index));
+            self.heads.insert((starts, index));
+        }
+        source.last_start = starts;
+    }
+}
+
+impl core::ops::Index<u32> for Sources {
+    type Output = SourceState;
+
+    #[inline]
+    fn index(&self, index: u32) -> &SourceState {
+        &self.sources[index as usize]
+    }
+}
+
+impl core::ops::IndexMut<u32> for Sources {
+    #[inline]
+    fn index_mut(&mut self, index: u32) -> &mut SourceState {
+        &mut self.sources[index as usize]
+    }
+}

@@ -1,0 +1,244 @@
+//! What a dispatcher and a sequencer can be told, and what they refuse.
+
+use core::fmt;
+
+use crate::ids::{MAX_ITEMS, Seq};
+
+/// The capacity where none is given and [`Options::concurrency`] does not ask for more.
+const DEFAULT_CAPACITY: usize = 1024;
+
+/// How work is run and released.
+///
+/// # Examples
+/// ```
+/// use inorder::Options;
+///
+/// assert!(Options::new().concurrency(64).check().is_ok());
+/// assert_eq!(
+///     Options::new().concurrency(0).check().unwrap_err().to_string(),
+///     "concurrency must be from 1 to 1048576, not 0",
+/// );
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    pub(crate) concurrency: usize,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) ordered: bool,
+    pub(crate) on_failure: Option<OnFailure>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { concurrency: 1, capacity: None, ordered: true, on_failure: None }
+    }
+}
+
+impl Options {
+    /// The defaults: one at a time, a capacity of 1024, in order.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many attempts may run at once: 1 (the default) to 2^20. With 1 the next item starts when this one is
+    /// settled.
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// How many items of a source may be accepted and not yet released: at least the concurrency, at most 2^20; by
+    /// default 1024, or four times the concurrency where that is more. The more, the less a slow item holds up those
+    /// behind it.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = Some(capacity);
+        self
+    }
+
+    /// Whether results come out in the order of their items (the default), or as they settle.
+    pub fn ordered(mut self, ordered: bool) -> Self {
+        self.ordered = ordered;
+        self
+    }
+
+    /// What happens when an item failed for good: by default [`OnFailure::Fail`] for streams and [`OnFailure::Emit`]
+    /// for a `Processor`.
+    pub fn on_failure(mut self, policy: OnFailure) -> Self {
+        self.on_failure = Some(policy);
+        self
+    }
+
+    /// The policy that holds where [`on_failure`](Self::on_failure) was not called.
+    pub fn on_failure_or(mut self, policy: OnFailure) -> Self {
+        self.on_failure.get_or_insert(policy);
+        self
+    }
+
+    /// Looks whether a dispatcher can be made of these.
+    ///
+    /// # Errors
+    /// The first option that is out of its bounds.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        check_limit("concurrency", self.concurrency)?;
+        let Some(capacity) = self.capacity else { return Ok(()) };
+        check_limit("capacity", capacity)?;
+        if capacity < self.concurrency {
+            return Err(OptionsError::CapacityBelowConcurrency { capacity, concurrency: self.concurrency });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn effective_capacity(&self) -> usize {
+        self.capacity.unwrap_or_else(|| DEFAULT_CAPACITY.max(self.concurrency.saturating_mul(4).min(MAX_ITEMS)))
+    }
+}
+
+/// What happens when an item failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// Everything before the failed position comes out, the failure comes out exactly there, and nothing after it
+    /// does. The position is the lowest that failed: what is before it still starts and comes out, what is after it is
+    /// cancelled at once.
+    Fail,
+    /// The failure takes the place of the result, and the rest goes on.
+    Emit,
+}
+
+/// What a source is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SourceOptions {
+    pub(crate) keyed: bool,
+    pub(crate) start: Option<Seq>,
+}
+
+impl SourceOptions {
+    /// A source without keys that numbers its items from 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether its items have keys: then a stream reads on while there is capacity, to find a key that is free.
+    pub fn keyed(mut self, keyed: bool) -> Self {
+        self.keyed = keyed;
+        self
+    }
+
+    /// The caller gives the numbers, beginning with this one.
+    pub fn sequenced(mut self, start: Seq) -> Self {
+        self.start = Some(start);
+        self
+    }
+}
+
+/// The window of a [`Sequencer`](crate::Sequencer).
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct SequencerOptions {
+    pub(crate) start: Seq,
+    pub(crate) capacity: usize,
+}
+
+impl Default for SequencerOptions {
+    fn default() -> Self {
+        Self { start: 0, capacity: DEFAULT_CAPACITY }
+    }
+}
+
+impl SequencerOptions {
+    /// From 0, with a capacity of 1024.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The first number: 0 by default.
+    pub fn start(mut self, start: Seq) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// The window: numbers below the next one to be released plus this are admitted. 1 to 2^20, by default 1024.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// Looks whether a sequencer can be made of these.
+    ///
+    /// # Errors
+    /// The capacity is out of its bounds.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        check_limit("capacity", self.capacity)
+    }
+}
+
+/// An option that is out of its bounds. The text names the value and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// A limit is not from 1 to 2^20.
+    OutOfBounds {
+        /// The option.
+        name: &'static str,
+        /// What it was set to.
+        value: usize,
+    },
+    /// There is less room than may run at once.
+    CapacityBelowConcurrency {
+        /// The capacity asked for.
+        capacity: usize,
+        /// The least it may be.
+        concurrency: usize,
+    },
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfBounds { name, value } => write!(f, "{name} must be from 1 to {MAX_ITEMS}, not {value}"),
+            Self::CapacityBelowConcurrency { capacity, concurrency } => {
+                write!(f, "capacity must be at least the concurrency of {concurrency}, not {capacity}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for OptionsError {}
+
+fn check_limit(name: &'static str, value: usize) -> Result<(), OptionsError> {
+    if (1..=MAX_ITEMS).contains(&value) { Ok(()) } else { Err(OptionsError::OutOfBounds { name, value }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn capacity_follows_a_large_concurrency() {
+        assert_eq!(Options::new().concurrency(256).effective_capacity(), 1024);
+        assert_eq!(Options::new().concurrency(257).effective_capacity(), 1028);
+        assert_eq!(Options::new().concurrency(MAX_ITEMS).effective_capacity(), MAX_ITEMS);
+    }
+
+    #[test]
+    fn limits_out_of_bounds_are_named() {
+        let text = |options: Options| options.check().unwrap_err().to_string();
+        assert_eq!(text(Options::new().concurrency(MAX_ITEMS + 1)), "concurrency must be from 1 to 1048576, not 1048577");
+        assert_eq!(text(Options::new().capacity(0)), "capacity must be from 1 to 1048576, not 0");
+        assert_eq!(
+            text(Options::new().concurrency(8).capacity(7)),
+            "capacity must be at least the concurrency of 8, not 7"
+        );
+        assert!(SequencerOptions::new().capacity(0).check().is_err());
+    }
+
+    #[test]
+    fn a_policy_that_was_asked_for_is_kept() {
+        assert_eq!(Options::new().on_failure_or(OnFailure::Emit).on_failure, Some(OnFailure::Emit));
+        let asked = Options::new().on_failure(OnFailure::Fail).on_failure_or(OnFailure::Emit);
+        assert_eq!(asked.on_failure, Some(OnFailure::Fail));
+    }
+}

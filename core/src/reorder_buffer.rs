@@ -1,0 +1,146 @@
+//! Items by sequence number: in as they come, out in order.
+
+use alloc::boxed::Box;
+
+use crate::ids::Seq;
+use crate::options::{OptionsError, SequencerOptions};
+use crate::sequencer::{Insert, Sequencer};
+
+/// A bounded reorder buffer: a [`Sequencer`] with a ring of items beside it.
+///
+/// # Examples
+/// ```
+/// use inorder::{Insert, ReorderBuffer, SequencerOptions};
+///
+/// let mut buffer = ReorderBuffer::new(SequencerOptions::new().start(1).capacity(1024));
+/// assert_eq!(buffer.insert(2, "second"), Insert::Held);
+/// assert_eq!(buffer.pop(), None);
+/// assert_eq!(buffer.insert(1, "first"), Insert::Ready);
+/// assert_eq!(buffer.pop(), Some((1, "first")));
+/// assert_eq!(buffer.pop(), Some((2, "second")));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReorderBuffer<T> {
+    sequencer: Sequencer,
+    /// By the remainder of the number: the ring of the sequencer has the same size.
+    items: Box<[Option<T>]>,
+}
+
+impl<T> ReorderBuffer<T> {
+    /// An empty buffer.
+    ///
+    /// # Panics
+    /// Where the capacity is out of its bounds; see [`try_new`](Self::try_new).
+    #[must_use]
+    pub fn new(options: SequencerOptions) -> Self {
+        match Self::try_new(options) {
+            Ok(buffer) => buffer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// An empty buffer.
+    ///
+    /// # Errors
+    /// The capacity is out of its bounds.
+    pub fn try_new(options: SequencerOptions) -> Result<Self, OptionsError> {
+        let sequencer = Sequencer::new(options)?;
+        let items = core::iter::repeat_with(|| None).take(sequencer.ring_len()).collect();
+        Ok(Self { sequencer, items })
+    }
+
+    /// The lowest number that was not popped. It bounds the window.
+    #[must_use]
+    pub const fn next(&self) -> Seq {
+        self.sequencer.next()
+    }
+
+    /// How many items are in.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.sequencer.len()
+    }
+
+    /// Whether no item is in.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.sequencer.is_empty()
+    }
+
+    /// The ranges that are missing before the highest number that is in: first and last, both inclusive.
+    pub fn missing(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
+        self.sequencer.missing()
+    }
+
+    /// What [`insert`](Self::insert) would say. For items that one wants to keep when they are not admitted.
+    pub fn look(&self, seq: Seq) -> Insert {
+        self.sequencer.look(seq)
+    }
+
+    /// Takes an item in. One that is not admitted (duplicate, late or too far) is dropped.
+    #[inline]
+    pub fn insert(&mut self, seq: Seq, item: T) -> Insert {
+        let insert = self.sequencer.insert(seq);
+        if matches!(insert, Insert::Ready | Insert::Held) {
+            let place = self.place(seq);
+            self.items[place] = Some(item);
+        }
+        insert
+    }
+
+    /// The next item with its number, if it is in.
+    #[inline]
+    pub fn pop(&mut self) -> Option<(Seq, T)> {
+        let seq = self.sequencer.pop()?;
+        let place = self.place(seq);
+        self.items[place].take().map(|item| (seq, item))
+    }
+
+    /// Gives up what is missing below `seq`. What is in there still comes out in its turn.
+    pub fn skip_to(&mut self, seq: Seq) {
+        self.sequencer.skip_to(seq);
+    }
+
+    #[inline]
+    fn place(&self, seq: Seq) -> usize {
+        // the size is a power of two
+        seq as usize & (self.items.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::rc::Rc;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_no_indices() {
+        let mut buffer = ReorderBuffer::new(SequencerOptions::new().start(1 << 40).capacity(3));
+        for k in [2, 1, 0] {
+            let _ = buffer.insert((1 << 40) + k, k);
+        }
+        assert_eq!(core::iter::from_fn(|| buffer.pop()).map(|(_, k)| k).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_is_not_admitted_does_not_replace_what_is_in() {
+        let mut buffer = ReorderBuffer::new(SequencerOptions::new().capacity(64));
+        assert_eq!(buffer.insert(1, "kept"), Insert::Held);
+        assert_eq!(buffer.insert(1, "again"), Insert::Duplicate);
+        assert_eq!(buffer.insert(65, "the same place"), Insert::TooFar);
+        assert_eq!(buffer.insert(0, "first"), Insert::Ready);
+        assert_eq!((buffer.pop(), buffer.pop()), (Some((0, "first")), Some((1, "kept"))));
+    }
+
+    #[test]
+    fn nothing_is_kept_after_it_was_popped() {
+        let item = Rc::new(());
+        let mut buffer = ReorderBuffer::new(SequencerOptions::new());
+        let _ = buffer.insert(0, item.clone());
+        assert_eq!(Rc::strong_count(&item), 2);
+        drop(buffer.pop());
+        assert_eq!(Rc::strong_count(&item), 1);
+    }
+}

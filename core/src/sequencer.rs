@@ -1,0 +1,422 @@
+//! A reorder buffer by sequence number that knows numbers only: what has arrived, what has left, what is missing.
+//!
+//! The window is a ring of bits, one for each number from the next one on, as in the receivers of selective-repeat
+//! protocols. Every call is O(1) amortised; ranges are walked a word of 64 numbers at a time.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use crate::ids::Seq;
+use crate::options::{OptionsError, SequencerOptions};
+
+/// Numbers that a word of the ring stands for.
+const WORD: u64 = u64::BITS as u64;
+
+/// Says of each number whether its turn has come.
+///
+/// Three numbers move: [`next`](Self::next), the lowest that has not left, bounds the window;
+/// [`expected`](Self::expected), the lowest that has neither arrived nor been given up, bounds what is in order; what
+/// arrived beyond it is held.
+///
+/// # Examples
+/// ```
+/// use inorder::{Insert, Sequencer, SequencerOptions};
+///
+/// let mut sequencer = Sequencer::new(SequencerOptions::new().capacity(8))?;
+/// assert_eq!(sequencer.insert(1), Insert::Held);
+/// assert_eq!(sequencer.insert(0), Insert::Ready);
+/// assert_eq!((sequencer.pop(), sequencer.pop(), sequencer.pop()), (Some(0), Some(1), None));
+/// assert_eq!(sequencer.insert(0), Insert::Late);
+/// assert_eq!(sequencer.insert(10), Insert::TooFar);
+/// # Ok::<(), inorder::OptionsError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sequencer {
+    /// For each number from `next` on whether it is in: arrived and not left.
+    ring: Box<[u64]>,
+    capacity: u64,
+    next: Seq,
+    expected: Seq,
+    /// One more than the highest number that arrived.
+    end: Seq,
+    len: usize,
+}
+
+/// What [`Sequencer::insert`] says of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use]
+pub enum Insert {
+    /// Admitted, and everything before it is in.
+    Ready,
+    /// Admitted, and something before it is missing.
+    Held,
+    /// It is in already.
+    Duplicate,
+    /// It has left, was given up, or is before the start.
+    Late,
+    /// It is not below the next number plus the capacity.
+    TooFar,
+}
+
+impl Insert {
+    /// The name that all languages use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Held => "held",
+            Self::Duplicate => "duplicate",
+            Self::Late => "late",
+            Self::TooFar => "too_far",
+        }
+    }
+}
+
+impl Sequencer {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// The capacity is out of its bounds.
+    pub fn new(options: SequencerOptions) -> Result<Self, OptionsError> {
+        options.check()?;
+        let words = options.capacity.next_multiple_of(WORD as usize).next_power_of_two() / WORD as usize;
+        Ok(Self {
+            ring: vec![0; words].into_boxed_slice(),
+            capacity: options.capacity as u64,
+            next: options.start,
+            expected: options.start,
+            end: options.start,
+            len: 0,
+        })
+    }
+
+    /// The lowest number that has not left. It bounds the window.
+    #[inline]
+    #[must_use]
+    pub const fn next(&self) -> Seq {
+        self.next
+    }
+
+    /// The lowest number that has neither arrived nor been given up.
+    #[inline]
+    #[must_use]
+    pub const fn expected(&self) -> Seq {
+        self.expected
+    }
+
+    /// How many numbers are in.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no number is in.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The ranges that are missing before the highest number that is in: first and last, both inclusive.
+    pub fn missing(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
+        let mut from = self.expected;
+        core::iter::from_fn(move || {
+            if from >= self.end {
+                return None;
+            }
+            let after = self.find(from, self.end, true);
+            let range = (from, after - 1);
+            from = self.find(after, self.end, false);
+            Some(range)
+        })
+    }
+
+    /// What [`insert`](Self::insert) would say.
+    #[inline]
+    pub fn look(&self, seq: Seq) -> Insert {
+        if seq < self.next {
+            return Insert::Late;
+        }
+        // the last number there is stays out, so that one more than a number is a number
+        if seq - self.next >= self.capacity || seq == Seq::MAX {
+            return if seq < self.expected { Insert::Late } else { Insert::TooFar };
+        }
+        if self.is_in(seq) {
+            Insert::Duplicate
+        } else if seq < self.expected {
+            Insert::Late
+        } else if seq == self.expected {
+            Insert::Ready
+        } else {
+            Insert::Held
+        }
+    }
+
+    /// Takes a number in. Only [`Ready`](Insert::Ready) and [`Held`](Insert::Held) change something.
+    #[inline]
+    pub fn insert(&mut self, seq: Seq) -> Insert {
+        let insert = self.look(seq);
+        match insert {
+            Insert::Ready => {
+                self.admit(seq);
+                self.expected = seq + 1;
+                if self.end > self.expected {
+                    self.expected = self.find(self.expected, self.end, false);
+                }
+            }
+            Insert::Held => self.admit(seq),
+            Insert::Duplicate | Insert::Late | Insert::TooFar => {}
+        }
+        insert
+    }
+
+    /// Lets the next number leave, if it is in.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Seq> {
+        let seq = self.next;
+        if seq >= self.expected {
+            return None;
+        }
+        self.leave(seq);
+        Some(seq)
+    }
+
+    /// Gives up what is missing below `seq`. What is in there still leaves in its turn.
+    pub fn skip_to(&mut self, seq: Seq) {
+        if seq <= self.expected {
+            return;
+        }
+        self.expected = if seq < self.end { self.find(seq, self.end, false) } else { seq };
+        self.end = self.end.max(self.expected);
+        self.settle();
+    }
+
+    /// Lets a number leave that is in and in order, before those below it too. False where it is not.
+    #[inline]
+    pub(crate) fn leave(&mut self, seq: Seq) -> bool {
+        if seq < self.next || seq >= self.expected || seq - self.next >= self.capacity || !self.is_in(seq) {
+            return false;
+        }
+        let (word, bit) = self.place(seq);
+        self.ring[word] &= !bit;
+        self.len -= 1;
+        if seq == self.next {
+            self.next = seq + 1;
+            self.settle();
+        }
+        true
+    }
+
+    /// The size of the ring: a power of two, so that a number's place is its remainder.
+    pub(crate) fn ring_len(&self) -> usize {
+        self.ring.len() * WORD as usize
+    }
+
+    /// Moves `next` past what has left out of turn or was given up.
+    #[inline]
+    fn settle(&mut self) {
+        if self.next < self.expected && !self.is_in(self.next) {
+            self.next = if self.len == 0 { self.expected } else { self.find(self.next, self.expected, true) };
+        }
+    }
+
+    #[inline]
+    fn admit(&mut self, seq: Seq) {
+        let (word, bit) = self.place(seq);
+        self.ring[word] |= bit;
+        self.len += 1;
+        self.end = self.end.max(seq + 1);
+    }
+
+    #[inline]
+    fn is_in(&self, seq: Seq) -> bool {
+        let (word, bit) = self.place(seq);
+        self.ring[word] & bit != 0
+    }
+
+    #[inline]
+    fn place(&self, seq: Seq) -> (usize, u64) {
+        // the number of words is a power of two
+        ((seq / WORD) as usize & (self.ring.len() - 1), 1 << (seq % WORD))
+    }
+
+    /// The first number from `from` on that is in, or is not; `until` where there is none before it.
+    #[inline]
+    fn find(&self, from: Seq, until: Seq, is_in: bool) -> Seq {
+        let until = until.min(self.next.saturating_add(self.ring_len() as u64)).max(from);
+        let mut at = from;
+        while at < until {
+            let word = self.ring[(at / WORD) as usize & (self.ring.len() - 1)];
+            let wanted = if is_in { word } else { !word } >> (at % WORD);
+            if wanted != 0 {
+                return until.min(at + u64::from(wanted.trailing_zeros()));
+            }
+            at = (at - at % WORD).saturating_add(WORD);
+        }
+        until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn sequencer(start: Seq, capacity: usize) -> Sequencer {
+        Sequencer::new(SequencerOptions::new().start(start).capacity(capacity)).unwrap()
+    }
+
+    fn all(sequencer: &mut Sequencer) -> Vec<Seq> {
+        core::iter::from_fn(|| sequencer.pop()).collect()
+    }
+
+    #[test]
+    fn the_missing_one_is_admitted_to_a_full_window() {
+        for capacity in [1, 2, 63, 64, 65, 100, 128] {
+            let mut s = sequencer(0, capacity);
+            for seq in 1..capacity as u64 {
+                assert_eq!(s.insert(seq), Insert::Held);
+            }
+            assert_eq!(s.insert(capacity as u64), Insert::TooFar);
+            assert_eq!(s.insert(0), Insert::Ready);
+            assert_eq!(s.expected(), capacity as u64, "capacity {capacity}");
+            assert_eq!(all(&mut s), (0..capacity as u64).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn ranges_that_are_missing_are_inclusive() {
+        let mut s = sequencer(10, 256);
+        for seq in [12, 13, 15, 140] {
+            assert_eq!(s.insert(seq), Insert::Held);
+        }
+        assert_eq!(s.missing().collect::<Vec<_>>(), [(10, 11), (14, 14), (16, 139)]);
+    }
+
+    #[test]
+    fn what_is_given_up_is_late_and_what_is_in_still_leaves() {
+        let mut s = sequencer(0, 8);
+        assert_eq!((s.insert(2), s.insert(5)), (Insert::Held, Insert::Held));
+        s.skip_to(4);
+        assert_eq!((s.next(), s.expected()), (2, 4));
+        assert_eq!((s.insert(1), s.insert(3), s.insert(2)), (Insert::Late, Insert::Late, Insert::Duplicate));
+        assert_eq!((s.pop(), s.pop()), (Some(2), None));
+        assert_eq!(s.next(), 4);
+        assert_eq!(s.insert(4), Insert::Ready);
+        assert_eq!(all(&mut s), [4, 5]);
+    }
+
+    #[test]
+    fn a_skip_beyond_the_window_keeps_what_is_in() {
+        let mut s = sequencer(0, 4);
+        assert_eq!(s.insert(3), Insert::Held);
+        s.skip_to(1_000_000);
+        assert_eq!(s.insert(5), Insert::Late);
+        assert_eq!(s.insert(1_000_000), Insert::TooFar);
+        assert_eq!(all(&mut s), [3]);
+        assert_eq!(s.next(), 1_000_000);
+        assert_eq!(s.insert(1_000_000), Insert::Ready);
+    }
+
+    #[test]
+    fn the_ends_of_the_numbers_do_not_overflow() {
+        let mut s = sequencer(u64::MAX - 2, 64);
+        assert_eq!(s.insert(u64::MAX - 1), Insert::Held);
+        assert_eq!(s.insert(u64::MAX), Insert::TooFar);
+        assert_eq!(s.insert(u64::MAX - 2), Insert::Ready);
+        assert_eq!(all(&mut s), [u64::MAX - 2, u64::MAX - 1]);
+        s.skip_to(u64::MAX);
+        assert_eq!(s.insert(u64::MAX), Insert::TooFar);
+        assert_eq!(s.missing().count(), 0);
+    }
+
+    /// The rules as sets: `in_` arrived and not left, `gone` left or given up.
+    struct Model {
+        in_: BTreeSet<Seq>,
+        next: Seq,
+        expected: Seq,
+        capacity: u64,
+    }
+
+    impl Model {
+        fn settle(&mut self) {
+            while self.in_.contains(&self.expected) {
+                self.expected += 1;
+            }
+            while self.next < self.expected && !self.in_.contains(&self.next) {
+                self.next += 1;
+            }
+        }
+
+        fn insert(&mut self, seq: Seq) -> Insert {
+            let said = if self.in_.contains(&seq) {
+                Insert::Duplicate
+            } else if seq < self.expected {
+                Insert::Late
+            } else if seq >= self.next + self.capacity {
+                Insert::TooFar
+            } else if seq == self.expected {
+                Insert::Ready
+            } else {
+                Insert::Held
+            };
+            if matches!(said, Insert::Ready | Insert::Held) {
+                self.in_.insert(seq);
+                self.settle();
+            }
+            said
+        }
+    }
+
+    #[test]
+    fn random_steps_agree_with_sets() {
+        let mut lots = 0x2545_F491_4F6C_DD1D_u64;
+        let mut draw = move |below: u64| {
+            lots ^= lots << 13;
+            lots ^= lots >> 7;
+            lots ^= lots << 17;
+            lots % below
+        };
+        for round in 0..200 {
+            let capacity = [1, 3, 8, 64, 70, 128][round % 6];
+            let start = draw(100);
+            let mut s = sequencer(start, capacity as usize);
+            let mut m = Model { in_: BTreeSet::new(), next: start, expected: start, capacity };
+            for _ in 0..400 {
+                match draw(20) {
+                    0 => {
+                        let to = m.next + draw(capacity + 4);
+                        s.skip_to(to);
+                        m.expected = m.expected.max(to);
+                        m.settle();
+                    }
+                    1..=6 => {
+                        let popped = (m.next < m.expected).then_some(m.next);
+                        if let Some(seq) = popped {
+                            m.in_.remove(&seq);
+                            m.next += 1;
+                            m.settle();
+                        }
+                        assert_eq!(s.pop(), popped);
+                    }
+                    7..=9 => {
+                        let seq = m.next + draw(capacity);
+                        let leaves = seq < m.expected && m.in_.remove(&seq);
+                        m.settle();
+                        assert_eq!(s.leave(seq), leaves);
+                    }
+                    _ => {
+                        let seq = (m.next + draw(capacity + 3)).saturating_sub(draw(4));
+                        assert_eq!(s.insert(seq), m.insert(seq));
+                    }
+                }
+                assert_eq!((s.next(), s.expected(), s.len()), (m.next, m.expected, m.in_.len()));
+                let held = m.in_.last().copied().unwrap_or(0);
+                let missing: Vec<Seq> = (m.expected..held.max(m.expected)).filter(|n| !m.in_.contains(n)).collect();
+                assert_eq!(s.missing().flat_map(|(a, b)| a..=b).collect::<Vec<_>>(), missing);
+            }
+        }
+    }
+}

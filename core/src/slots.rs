@@ -1,0 +1,186 @@
+//! The table of items: what the dispatcher knows of each, by slot number.
+
+use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
+
+use crate::event::Why;
+use crate::fifo::Link;
+use crate::ids::{Handle, Lane, MAX_ITEMS, Seq};
+use crate::time::Time;
+
+/// No slot: the end of a list, or no item.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// Where an item is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// No item: the slot is free.
+    Free,
+    /// Accepted, and not everything before it has arrived.
+    Early,
+    /// Behind another item of its lane.
+    Waiting,
+    /// In the line of what may start.
+    Ready,
+    /// Its handler runs.
+    Running,
+    /// Settled, and not released.
+    Held(Verdict),
+    /// Lent to the driver.
+    Lent(Verdict),
+    /// Reported, while its handler still runs.
+    Detached,
+}
+
+/// How an item was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ok,
+    Failed,
+    Cancelled(Why),
+}
+
+/// One item. 56 bytes: a cache line holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) seq: Seq,
+    pub(crate) accepted: Time,
+    /// In the line, in the queue of its lane, or among the settled of an unordered source: never in two of them.
+    pub(crate) work: Link,
+    /// In the order of acceptance of its source.
+    pub(crate) order: Link,
+    epoch: u32,
+    pub(crate) source: u32,
+    pub(crate) lane: Option<Lane>,
+    pub(crate) attempt: u32,
+    pub(crate) state: State,
+    /// The outcome, where a signal has fixed it before the end of the attempt.
+    pub(crate) fate: Option<Why>,
+    /// Its key could not be had: it fails when its turn comes.
+    pub(crate) rejected: bool,
+}
+
+/// The items by slot number.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    items: Vec<Item>,
+    /// The free slots, linked by `work.next`.
+    free: Option<u32>,
+    len: usize,
+}
+
+impl Slots {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len >= MAX_ITEMS
+    }
+
+    /// The slot of a handle that is not stale.
+    #[inline]
+    pub(crate) fn find(&self, handle: Handle) -> Option<u32> {
+        let slot = handle.slot().0;
+        let item = self.items.get(slot as usize)?;
+        (u64::from(item.epoch) == handle.epoch() && item.state != State::Free).then_some(slot)
+    }
+
+    #[inline]
+    pub(crate) fn handle(&self, slot: u32) -> Handle {
+        Handle::new(slot, self[slot].epoch)
+    }
+
+    /// Takes a slot. The caller has looked that there is one.
+    #[inline]
+    pub(crate) fn insert(&mut self, source: u32, seq: Seq, lane: Option<Lane>, accepted: Time, state: State) -> u32 {
+        self.len += 1;
+        if let Some(slot) = self.free {
+            let item = &mut self[slot];
+            let next = item.work.next;
+            *item = Item { seq, accepted, source, lane, state, ..Item::blank(item.epoch) };
+            self.free = (next != NIL).then_some(next);
+            return slot;
+        }
+        let slot = self.items.len() as u32;
+        self.items.push(Item { seq, accepted, source, lane, state, ..Item::blank(0) });
+        slot
+    }
+
+    /// Gives a slot back. Handles of it are stale from here on.
+    #[inline]
+    pub(crate) fn remove(&mut self, slot: u32) {
+        self.len -= 1;
+        let next = self.free.unwrap_or(NIL);
+        let item = &mut self[slot];
+        item.epoch = item.epoch.wrapping_add(1);
+        item.state = State::Free;
+        item.work.next = next;
+        self.free = Some(slot);
+    }
+}
+
+impl Item {
+    #[inline]
+    const fn blank(epoch: u32) -> Self {
+        Self {
+            seq: 0,
+            accepted: Time::from_micros(0),
+            work: Link::NONE,
+            order: Link::NONE,
+            epoch,
+            source: 0,
+            lane: None,
+            attempt: 0,
+            state: State::Free,
+            fate: None,
+            rejected: false,
+        }
+    }
+}
+
+impl Index<u32> for Slots {
+    type Output = Item;
+
+    #[inline]
+    fn index(&self, slot: u32) -> &Item {
+        &self.items[slot as usize]
+    }
+}
+
+impl IndexMut<u32> for Slots {
+    #[inline]
+    fn index_mut(&mut self, slot: u32) -> &mut Item {
+        &mut self.items[slot as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_used_again_and_its_old_handle_is_stale() {
+        let mut slots = Slots::default();
+        let first = slots.insert(0, 0, None, Time::default(), State::Ready);
+        let old = slots.handle(first);
+        slots.remove(first);
+        assert_eq!(slots.find(old), None);
+        let second = slots.insert(0, 1, None, Time::default(), State::Ready);
+        assert_eq!(first, second);
+        assert_eq!(slots.find(old), None);
+        assert_eq!(slots.find(slots.handle(second)), Some(second));
+    }
+
+    #[test]
+    fn made_up_handles_are_stale() {
+        let slots = Slots::default();
+        assert_eq!(slots.find(Handle::from_bits(u64::MAX)), None);
+        assert_eq!(slots.find(Handle::from_bits(0)), None);
+    }
+
+    #[test]
+    fn an_item_fits_a_cache_line() {
+        assert!(size_of::<Item>() <= 64, "{}", size_of::<Item>());
+    }
+}

@@ -1,0 +1,104 @@
+//! What can be seen from outside: counters, gauges, and what the next release waits for.
+
+use core::time::Duration;
+
+use crate::ids::Seq;
+
+/// Counters since the beginning, and gauges of now.
+///
+/// Every accepted item ends in exactly one of `ok`, `failed` and `cancelled`. `accepted` less `released` is
+/// `in_flight`, which is the sum of `queued`, `running` and `held`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Stats {
+    /// Items accepted.
+    pub accepted: u64,
+    /// Attempts started.
+    pub started: u64,
+    /// Items settled with a result.
+    pub ok: u64,
+    /// Items that failed for good.
+    pub failed: u64,
+    /// Items settled without a result: cancelled, behind a failure, or left when the dispatcher was stopped.
+    pub cancelled: u64,
+    /// Items that left the release order, however they ended.
+    pub released: u64,
+    /// Attempts that ended after their outcome had been fixed.
+    pub ignored: u64,
+    /// Offers turned away for want of room.
+    pub refused: u64,
+    /// Offers with a number that was released or given up.
+    pub late: u64,
+    /// Offers with a number that was accepted and not released.
+    pub duplicate: u64,
+    /// Commands for an old handle or attempt.
+    pub stale: u64,
+    /// Items that wait to be started.
+    pub queued: u64,
+    /// Items whose handler runs.
+    pub running: u64,
+    /// Items settled and not released.
+    pub held: u64,
+    /// Items accepted and not released.
+    pub in_flight: u64,
+    /// The most attempts that may run at once.
+    pub concurrency: u64,
+    /// The most items of a source that may be in flight.
+    pub capacity: u64,
+    /// How long ago the oldest item in flight was accepted, in microseconds in serialised form; 0 without one.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "micros"))]
+    pub oldest_age: Duration,
+}
+
+/// What the next release of a source waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Blocked {
+    /// The head of the release order: the oldest item in flight, or the number that is missing.
+    pub seq: Seq,
+    /// The number of its last attempt; 0 where none started.
+    pub attempt: u32,
+    /// Since it was accepted; of a missing number since something was first beyond it. Microseconds in serialised
+    /// form.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "micros"))]
+    pub age: Duration,
+    /// How many accepted items are behind it.
+    pub waiting: u64,
+    /// What it is in.
+    pub state: BlockedState,
+}
+
+/// What the head of a release order is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum BlockedState {
+    /// It waits to be started.
+    Queued,
+    /// Its handler runs.
+    Running,
+    /// It has not arrived.
+    Missing,
+    /// It is settled, and not taken yet or not given back.
+    Untaken,
+}
+
+impl BlockedState {
+    /// The name that all languages use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Missing => "missing",
+            Self::Untaken => "untaken",
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+fn micros<S: serde::Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(age.as_micros()).unwrap_or(u64::MAX))
+}
