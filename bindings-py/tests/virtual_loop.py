@@ -48,14 +48,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now / 1_000_000
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         # The base class keeps its timers in a heap that is not stable: equal times would fire in any order.
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._due, (round(when * 1_000_000), next(self._created), handle))
         return handle
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
         # Work in a thread belongs to the instant at which it was given: the clock waits for it.
         future = super().run_in_executor(executor, func, *args)
         self._in_threads += 1

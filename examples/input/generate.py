@@ -8,17 +8,22 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 
 ACCESS_LINES = 10_000
 TRADE_LINES = 2_000
-START = datetime(2024, 12, 23, 9, 30, tzinfo=timezone.utc)
+START = datetime(2024, 12, 23, 9, 30, tzinfo=UTC)
 
 PATHS = ["/", "/login", "/quotes/AAPL", "/quotes/MSFT?range=1d", "/orders", "/orders/7041/fills", "/static/app.js",
          "/static/caf\u00e9.svg", "/api/v2/positions", "/health"]  # fmt: skip
-AGENTS = ["Mozilla/5.0 (X11; Linux x86_64)", "curl/8.5.0", "python-httpx/0.27.0", "Go-http-client/2.0"]
+AGENTS = [
+    "Mozilla/5.0 (X11; Linux x86_64)",
+    "curl/8.5.0",
+    "python-httpx/0.27.0",
+    "Go-http-client/2.0",
+]
 SYMBOLS = ["AAPL", "MSFT", "NVDA", "AMZN", "BRK.B", "JPM", "V", "XOM"]
 
 
@@ -29,6 +34,7 @@ class Random:
         self.state = seed
 
     def below(self, limit: int) -> int:
+        """A whole number from 0 to limit - 1."""
         mask = 2**64 - 1
         self.state = (self.state + 0x9E3779B97F4A7C15) & mask
         z = self.state
@@ -45,6 +51,7 @@ class Skewed:
         self.sums = list(accumulate(10**9 // (k + 10) for k in range(count)))
 
     def draw(self) -> int:
+        """The next one."""
         return bisect_left(self.sums, self.random.below(self.sums[-1]) + 1)
 
 
@@ -52,15 +59,24 @@ def access_log() -> Iterator[bytes]:
     """Lines as Apache and nginx write them ("combined"), and a few as they come out of a real one."""
     random = Random(1)
     client = Skewed(random, 600)
-    addresses = [f"{10 + random.below(200)}.{random.below(256)}.{random.below(256)}.{k % 254 + 1}" for k in range(590)]
+    addresses = [
+        f"{10 + random.below(200)}.{random.below(256)}.{random.below(256)}.{k % 254 + 1}"
+        for k in range(590)
+    ]
     addresses += [f"2001:db8::{k:x}" for k in range(10)]
     at = START
     for number in range(1, ACCESS_LINES + 1):
         at += timedelta(milliseconds=random.below(400))
-        address, path, agent = addresses[client.draw()], PATHS[random.below(10)], AGENTS[random.below(4)]
+        address, path, agent = (
+            addresses[client.draw()],
+            PATHS[random.below(10)],
+            AGENTS[random.below(4)],
+        )
         status = [200, 200, 200, 200, 200, 200, 304, 301, 404, 500][random.below(10)]
         time, size = at.strftime("%d/%b/%Y:%H:%M:%S +0000"), random.below(60_000)
-        line = f'{address} - - [{time}] "GET {path} HTTP/1.1" {status} {size} "-" "{agent}"'.encode()
+        line = (
+            f'{address} - - [{time}] "GET {path} HTTP/1.1" {status} {size} "-" "{agent}"'.encode()
+        )
         if number % 2_500 == 1_234:
             line = b""  # a write that was cut short
         elif number % 2_500 == 2_222:

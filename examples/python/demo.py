@@ -20,16 +20,20 @@ from figures import Log
 from ways import Item, in_order, textbook
 
 sys.path.append(str(Path(__file__).parents[2] / "bindings-py" / "tests"))
-import virtual_loop  # noqa: E402
+import virtual_loop
 
 CONCURRENCY = 64
 LIVE = 300
-DOCUMENT = {"even": (100, 100, 100), "uneven": (300, 100, 200)}  # Data 1, Data 3, Data 2: milliseconds
+DOCUMENT = {
+    "even": (100, 100, 100),
+    "uneven": (300, 100, 200),
+}  # Data 1, Data 3, Data 2: milliseconds
 
 Way = Callable[[list[Item], Log], Coroutine[Any, Any, None]]
 
 
 def main() -> int:
+    """Prints the figures; 2 if the input or the key is no good."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--input", required=True, help="a text log or NDJSON file")
     arguments.add_argument("--key", required=True, help="word:N, field:a.b or regex:RE")
@@ -67,6 +71,7 @@ def document(case: str, milliseconds: tuple[int, ...]) -> list[dict[str, Any]]:
 
 
 def about(items: list[Item]) -> dict[str, Any]:
+    """What the input is like."""
     without = [item.index + 1 for item in items if item.key is None]
     return {
         "lines": len(items),
@@ -97,7 +102,12 @@ def live(items: list[Item]) -> dict[str, int]:
         # On a terminal the line is written over; elsewhere only its last state is of use.
         if sys.stderr.isatty() or out == len(items):
             bar = "#" * (40 * out // len(items))
-            print(f"\r   Python  {bar:.<40} {out} of {len(items)}", end="", file=sys.stderr, flush=True)
+            print(
+                f"\r   Python  {bar:.<40} {out} of {len(items)}",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
 
     log = Log(len(items), progress)
     asyncio.run(in_order(items, log, CONCURRENCY, keyed=True))
@@ -107,6 +117,7 @@ def live(items: list[Item]) -> dict[str, int]:
 
 
 def counted(items: list[Item], log: Log) -> dict[str, int]:
+    """What the log says."""
     return {
         "came_out": len(log.out),
         "overlaps": log.overlaps(),
@@ -117,6 +128,7 @@ def counted(items: list[Item], log: Log) -> dict[str, int]:
 
 
 def fail(text: str) -> int:
+    """Says what is wrong."""
     print(f"demo: {text}", file=sys.stderr)
     return 2
 

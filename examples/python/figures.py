@@ -21,10 +21,12 @@ class Log:
         self._progress = progress
 
     def started(self, index: int) -> None:
+        """Its handler began."""
         self._events += 1
         self.starts[index] = self._events
 
     def ended(self, index: int) -> None:
+        """Its handler is done."""
         # Before this one is counted: what is held then had time to come out, and could not.
         self.peak_held = max(self.peak_held, self._ended - len(self.out))
         self._events += 1
@@ -32,6 +34,7 @@ class Log:
         self.ends[index] = self._events
 
     def came_out(self, index: int) -> None:
+        """Its result was handed out."""
         self.out.append(index)
         if self._progress is not None:
             self._progress(len(self.out))

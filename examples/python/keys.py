@@ -48,7 +48,7 @@ def field(path: list[str]) -> KeyOf:
             value = value[name]
         # 1 and 1.0 are one number, 0 and -0 too; "1" and 1 are two values.
         if isinstance(value, bool):
-            return f"boolean:{value}"
+            return "boolean:true" if value else "boolean:false"
         if isinstance(value, float):
             return f"number:{value + 0.0}"
         return f"string:{value}" if isinstance(value, str) else None
@@ -57,11 +57,12 @@ def field(path: list[str]) -> KeyOf:
 
 
 def no_json(constant: str) -> None:
+    """NaN and Infinity, which Python would take."""
     raise ValueError(f"{constant} is no JSON")
 
 
 def regex(pattern: str) -> KeyOf:
-    """The first group of the first match, or the whole match if there is no group. Classes (`\\w`) are ASCII."""
+    r"""The first group of the first match, or the whole match if none. Classes such as \w are ASCII."""
     try:
         compiled = re.compile(pattern, re.ASCII)
     except re.error as error:

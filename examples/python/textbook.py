@@ -1,6 +1,7 @@
 """The seed document's processor, word for word. It is here to be watched, not to be used: see `ways.py`."""
 
 # ruff: noqa
+# fmt: off
 # mypy: ignore-errors
 import asyncio
 import heapq

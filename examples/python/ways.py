@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import inorder
 from figures import Log
 from textbook import OrderedAsyncProcessor
-
-import inorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,7 @@ class Item:
 
 
 async def work(item: Item, log: Log) -> Item:
+    """Takes as long as the item says."""
     log.started(item.index)
     await asyncio.sleep(item.duration / 1_000_000)
     log.ended(item.index)
@@ -41,6 +41,7 @@ class Watched(OrderedAsyncProcessor):
 
 
 async def textbook(items: Sequence[Item], log: Log) -> None:
+    """The document's class."""
     processor = Watched(log)
     for item in items:
         await processor.enqueue(item)
@@ -50,6 +51,7 @@ async def textbook(items: Sequence[Item], log: Log) -> None:
 
 
 async def in_order(items: Sequence[Item], log: Log, concurrency: int, keyed: bool) -> None:
+    """Ours: at most `concurrency` at once, one after the other within a key, out in order."""
     async with inorder.Processor(
         lambda item: work(item, log),
         concurrency=concurrency,
