@@ -1,0 +1,63 @@
+# The steps of `make check` and `make test`. Each can be made alone.
+
+## Single steps
+.PHONY: $(CHECKS) no-std docs-rust docs-py readme package-py package-js minimum pythons
+lint-paths: ## nothing committed names a path of one machine or a registry
+	@mk/paths.sh
+
+lint-rust: $(STAMPS)/venv ## rustfmt, clippy, lock file
+	cargo fmt --all --check
+	cargo metadata --locked --format-version 1 >/dev/null
+	cargo clippy -q --workspace --all-targets --all-features -- -D warnings
+
+lint-py: $(STAMPS)/venv ## ruff
+	$(BIN)/ruff check -q --config bindings-py/pyproject.toml $(PY_LINTED)
+	$(BIN)/ruff format -q --check --config bindings-py/pyproject.toml $(PY_LINTED)
+
+lint-js: $(STAMPS)/npm ## biome
+	cd bindings-js && npx biome check --error-on-warnings . ../examples/node
+
+types-py: $(STAMPS)/wheel ## mypy, pyright, and the stub against the built module
+	cd bindings-py && $(BIN)/mypy python/inorder
+	cd bindings-py && $(BIN)/python -m mypy.stubtest inorder
+	cd bindings-py && PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python python/inorder
+
+types-js: bindings-js/dist/index.js ## tsc over the sources and the declarations
+	cd bindings-js && npx tsc -p .
+
+test-rust: ## the core and its driver: units, vectors, scenarios, documents
+	cargo test -q -p inorder --all-features
+
+test-py: $(STAMPS)/wheel ## pytest on the installed wheel
+	cd bindings-py && $(BIN)/python -P -m pytest -q
+
+test-js: bindings-js/dist/index.js ## node:test on the built package
+	cd bindings-js && node --test test/
+
+no-std: $(STAMPS)/target ## the core without its features, and for wasm32
+	cargo check -q -p inorder --no-default-features
+	cargo check -q -p inorder --no-default-features --target wasm32-unknown-unknown
+
+docs-rust: ## cargo doc, warnings are errors
+	RUSTDOCFLAGS='-D warnings' cargo doc -q -p inorder --all-features --no-deps
+
+docs-py: $(STAMPS)/wheel ## pdoc
+	$(BIN)/pdoc -o target/doc-py inorder
+
+readme: $(STAMPS)/wheel bindings-js/dist/index.js ## the quick starts of the README files
+	$(BIN)/python tests/readme.py
+
+package-py: $(STAMPS)/wheel ## the sdist and the wheel made from it, in an environment of their own
+	mk/package-py.sh $(BIN) $(PYTHON)
+
+package-js: bindings-js/dist/index.js ## the packed package, used by import and by require
+	cd bindings-js && node scripts/package.mjs
+
+minimum: ## rustc 1.85, where it is installed
+	@if rustup toolchain list 2>/dev/null | grep -q '^1\.85'; then \
+		cargo +1.85 check -q -p inorder --all-features --target-dir target/minimum && \
+		cargo +1.85 check -q -p inorder-js -p inorder-py --target-dir target/minimum; \
+	else echo 'rustc 1.85 is not installed: skipped'; fi
+
+pythons: $(STAMPS)/wheel ## the Python tests on other Pythons, where they are installed
+	@mk/pythons.sh $(BIN) $(PY_TARGET)
