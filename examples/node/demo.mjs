@@ -76,16 +76,20 @@ async function virtual(items, way) {
 /** The first items in real time, with a progress line. */
 async function live(items) {
   const begin = real.now();
-  const log = new Log(items.length, (out) => {
-    // On a terminal the line is written over; elsewhere only its last state is of use.
-    if (!process.stderr.isTTY && out < items.length) return;
-    const bar = "#".repeat(Math.floor((40 * out) / items.length)).padEnd(40, ".");
-    process.stderr.write(`\r   Node    ${bar} ${out} of ${items.length}`);
+  const count = items.length;
+  const log = new Log(count, (out) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${bar(out, count)} of ${count}`);
   });
   await keyed(items, log, real);
   const elapsed = real.now() - begin;
-  process.stderr.write(` in ${(elapsed / 1e6).toFixed(2)} s, ${log.inversions()} out of order\n`);
-  return { lines: items.length, ...counted(items, log), elapsed_us: elapsed };
+  const seconds = (elapsed / 1e6).toFixed(2);
+  console.error(`\r${bar(log.out.length, count)} in ${seconds} s, ${log.inversions()} out of order`);
+  return { lines: count, ...counted(items, log), elapsed_us: elapsed };
+}
+
+/** How far it is. */
+function bar(out, count) {
+  return `   Node    ${"#".repeat((40 * out) / Math.max(1, count)).padEnd(40, ".")} ${out}`;
 }
 
 function counted(items, log) {

@@ -96,24 +96,25 @@ def virtual(items: list[Item], way: Way) -> dict[str, int]:
 
 def live(items: list[Item]) -> dict[str, int]:
     """The first items in real time, with a progress line."""
-    begin = time.monotonic()
+    begin, count = time.monotonic(), len(items)
 
     def progress(out: int) -> None:
-        # On a terminal the line is written over; elsewhere only its last state is of use.
-        if sys.stderr.isatty() or out == len(items):
-            bar = "#" * (40 * out // len(items))
-            print(
-                f"\r   Python  {bar:.<40} {out} of {len(items)}",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
+        if sys.stderr.isatty():
+            print(f"\r{bar(out, count)} of {count}", end="", file=sys.stderr, flush=True)
 
-    log = Log(len(items), progress)
+    log = Log(count, progress)
     asyncio.run(in_order(items, log, CONCURRENCY, keyed=True))
     elapsed = time.monotonic() - begin
-    print(f" in {elapsed:.2f} s, {log.inversions()} out of order", file=sys.stderr)
-    return {"lines": len(items), **counted(items, log), "elapsed_us": round(elapsed * 1_000_000)}
+    print(
+        f"\r{bar(len(log.out), count)} in {elapsed:.2f} s, {log.inversions()} out of order",
+        file=sys.stderr,
+    )
+    return {"lines": count, **counted(items, log), "elapsed_us": round(elapsed * 1_000_000)}
+
+
+def bar(out: int, count: int) -> str:
+    """How far it is."""
+    return f"   Python  {'#' * (40 * out // max(1, count)):.<40} {out}"
 
 
 def counted(items: list[Item], log: Log) -> dict[str, int]:

@@ -62,30 +62,25 @@ impl Log {
     /// An item whose key is `None` has no earlier one.
     pub(crate) fn overlaps<K: Eq + Hash>(&self, keys: impl Iterator<Item = Option<K>>) -> usize {
         let events = self.events();
-        let mut latest_end = HashMap::new();
-        let spans = events.starts.iter().zip(&events.ends);
-        spans
-            .zip(keys)
-            .filter(|((start, end), key)| {
-                let Some(key) = key else { return false };
-                let latest = latest_end.entry(key).or_insert(0);
-                let overlaps = **start < *latest;
-                *latest = (*latest).max(**end);
-                overlaps
-            })
-            .count()
+        let (mut count, mut latest_end) = (0, HashMap::new());
+        for ((start, end), key) in events.starts.iter().zip(&events.ends).zip(keys) {
+            let Some(key) = key else { continue };
+            let latest = latest_end.entry(key).or_insert(0);
+            count += usize::from(start < latest);
+            *latest = (*latest).max(*end);
+        }
+        count
     }
 
     /// Items that came out after a later one.
     pub(crate) fn inversions(&self) -> usize {
         let events = self.events();
-        let mut highest = 0;
-        let after_a_later_one = |index: &&usize| {
-            let late = **index < highest;
-            highest = highest.max(**index);
-            late
-        };
-        events.out.iter().filter(after_a_later_one).count()
+        let (mut count, mut highest) = (0, 0);
+        for index in &events.out {
+            count += usize::from(*index < highest);
+            highest = highest.max(*index);
+        }
+        count
     }
 
     /// How many came out.
