@@ -74,6 +74,11 @@ impl<C: Chain> Fifo<C> {
         (self.head != NIL).then_some(self.head)
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head == NIL
+    }
+
     /// The one behind `slot`.
     #[inline]
     pub(crate) fn after(&self, slots: &Slots, slot: u32) -> Option<u32> {

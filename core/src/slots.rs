@@ -57,7 +57,7 @@ pub(crate) struct Item {
     /// The outcome, where a signal has fixed it before the end of the attempt.
     pub(crate) fate: Option<Why>,
     /// Its key could not be had: it fails when its turn comes.
-    pub(crate) rejected: bool,
+    pub(crate) is_rejected: bool,
 }
 
 /// The items by slot number.
@@ -79,11 +79,16 @@ impl Slots {
     }
 
     /// The slot of a handle that is not stale.
-    #[inline]
     pub(crate) fn find(&self, handle: Handle) -> Option<u32> {
+        self.get(handle).filter(|(_, item)| item.state != State::Free).map(|(slot, _)| slot)
+    }
+
+    /// The item of a handle. One that was made up may be of a slot that is free.
+    #[inline]
+    pub(crate) fn get(&self, handle: Handle) -> Option<(u32, &Item)> {
         let slot = handle.slot().0;
         let item = self.items.get(slot as usize)?;
-        (u64::from(item.epoch) == handle.epoch() && item.state != State::Free).then_some(slot)
+        (u64::from(item.epoch) == handle.epoch()).then_some((slot, item))
     }
 
     #[inline]
@@ -134,7 +139,7 @@ impl Item {
             attempt: 0,
             state: State::Free,
             fate: None,
-            rejected: false,
+            is_rejected: false,
         }
     }
 }

@@ -121,17 +121,21 @@ impl Dispatcher {
     /// Tells those that were refused that there is room now: a unit of this source is free again.
     #[inline]
     pub(super) fn make_room(&mut self, index: u32) {
-        if self.overflowed {
-            self.overflowed = false;
-            let indices: Vec<u32> = self.sources.indices().collect();
-            for index in indices {
-                self.tell_room(index);
+        if self.sources[index].starved || self.overflowed {
+            self.tell_all_room(index);
+        }
+    }
+
+    #[cold]
+    fn tell_all_room(&mut self, index: u32) {
+        if core::mem::take(&mut self.overflowed) {
+            for other in self.sources.indices().collect::<Vec<u32>>() {
+                self.tell_room(other);
             }
         }
         self.tell_room(index);
     }
 
-    #[inline]
     fn tell_room(&mut self, index: u32) {
         if self.sources[index].in_flight < self.capacity {
             self.tell_starved(index);
@@ -139,7 +143,6 @@ impl Dispatcher {
     }
 
     /// Tells a source that was refused something to offer again: there is room, or there will be none.
-    #[inline]
     pub(super) fn tell_starved(&mut self, index: u32) {
         if core::mem::take(&mut self.sources[index].starved) {
             let source = self.sources.id(index);
@@ -188,7 +191,7 @@ impl Dispatcher {
         if state.ended || state.cut != Cut::Nowhere { Err(PushError::Closed) } else { Ok(index) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn accept(&mut self, index: u32, lane: Option<Lane>, seq: Seq, state: State) -> u32 {
         self.tally.accepted += 1;
         self.tally.queued += 1;

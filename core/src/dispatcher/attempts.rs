@@ -16,7 +16,7 @@ impl Dispatcher {
             self.line.remove(&mut self.items, slot);
             self.tally.queued -= 1;
             let item = &mut self.items[slot];
-            if item.rejected {
+            if item.is_rejected {
                 self.settle(slot, Verdict::Failed);
                 continue;
             }
@@ -34,21 +34,12 @@ impl Dispatcher {
 
     #[inline]
     pub(super) fn end_attempt(&mut self, handle: Handle, attempt: u32, outcome: Outcome) -> Completion {
-        let Some(slot) = self.find(handle) else { return Completion::Stale };
-        let item = &self.items[slot];
-        let is_current = item.attempt == attempt;
-        match item.state {
-            State::Running if is_current => {}
-            State::Detached if is_current => {
-                self.tally.ignored += 1;
-                self.leave_lane(slot);
-                self.items.remove(slot);
-                return Completion::Ignored;
-            }
-            _ => {
-                self.tally.stale += 1;
-                return Completion::Stale;
-            }
+        let Some((slot, item)) = self.items.get(handle).filter(|(_, item)| item.attempt == attempt) else {
+            self.tally.stale += 1;
+            return Completion::Stale;
+        };
+        if item.state != State::Running {
+            return self.end_detached(slot);
         }
         self.tally.running -= 1;
         if let Some(why) = item.fate {
@@ -63,6 +54,19 @@ impl Dispatcher {
         };
         self.settle(slot, verdict);
         Completion::Settled
+    }
+
+    /// The end of an attempt that was reported before.
+    #[cold]
+    fn end_detached(&mut self, slot: u32) -> Completion {
+        if self.items[slot].state != State::Detached {
+            self.tally.stale += 1;
+            return Completion::Stale;
+        }
+        self.tally.ignored += 1;
+        self.leave_lane(slot);
+        self.items.remove(slot);
+        Completion::Ignored
     }
 
     pub(super) fn cancel_item(&mut self, handle: Handle) -> bool {
@@ -98,47 +102,70 @@ impl Dispatcher {
     }
 
     /// Settles an item whose turn it was: gives its lane on.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, slot: u32, verdict: Verdict) {
         self.leave_lane(slot);
         self.conclude(slot, verdict);
     }
 
     /// The settlement itself, exactly one for each accepted item.
-    #[inline]
+    #[inline(always)]
     fn conclude(&mut self, slot: u32, verdict: Verdict) {
         let item = &mut self.items[slot];
         let was_early = item.state == State::Early;
         item.state = State::Held(verdict);
-        let (index, seq) = (item.source, item.seq);
+        let index = item.source;
         self.tally.held += 1;
+        if self.phase.is_stopped() || self.sources[index].cut != Cut::Nowhere {
+            self.conclude_behind_the_end(slot, verdict);
+            return;
+        }
+        match verdict {
+            Verdict::Ok => self.tally.ok += 1,
+            Verdict::Failed => {
+                self.tally.failed += 1;
+                if self.on_failure == OnFailure::Fail {
+                    self.cut_off(slot);
+                }
+            }
+            Verdict::Cancelled(_) => {
+                self.tally.cancelled += 1;
+                // one that came early leaves when its turn has come
+                if !was_early {
+                    self.leave_in_turn(slot);
+                }
+                return;
+            }
+        }
+        if !self.ordered {
+            self.sources[index].settled.push_back(&mut self.items, slot);
+        }
+    }
+
+    /// A settlement after the dispatcher was stopped, or in a source that is cut off.
+    #[cold]
+    fn conclude_behind_the_end(&mut self, slot: u32, verdict: Verdict) {
         match verdict {
             Verdict::Ok => self.tally.ok += 1,
             Verdict::Failed => self.tally.failed += 1,
             Verdict::Cancelled(_) => self.tally.cancelled += 1,
         }
+        let item = &self.items[slot];
         if self.phase.is_stopped() {
-            let rest = if self.items[slot].attempt == 0 { Rest::NeverStarted } else { Rest::Unfinished };
+            let rest = if item.attempt == 0 { Rest::NeverStarted } else { Rest::Unfinished };
             self.leave_behind(slot, rest);
             return;
         }
-        let is_cut = match self.sources[index].cut {
-            Cut::Nowhere => false,
-            Cut::After(position) => seq > position,
-            Cut::Unsettled => true,
+        let is_before = match self.sources[item.source].cut {
+            Cut::Nowhere => true,
+            Cut::After(position) => item.seq < position,
+            Cut::Unsettled => false,
         };
-        if is_cut {
-            self.pass(slot);
-            return;
-        }
-        if verdict == Verdict::Failed && self.on_failure == OnFailure::Fail {
-            self.cut_off(slot);
-        }
         match verdict {
-            Verdict::Cancelled(_) if was_early => {}
-            Verdict::Cancelled(_) => self.leave_in_turn(slot),
-            Verdict::Ok | Verdict::Failed if self.ordered => {}
-            Verdict::Ok | Verdict::Failed => self.sources[index].settled.push_back(&mut self.items, slot),
+            Verdict::Failed if is_before && self.on_failure == OnFailure::Fail => self.cut_off(slot),
+            Verdict::Ok | Verdict::Failed if is_before => {}
+            Verdict::Cancelled(_) if is_before => self.leave_in_turn(slot),
+            Verdict::Ok | Verdict::Failed | Verdict::Cancelled(_) => self.pass(slot),
         }
     }
 }

@@ -25,6 +25,12 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
+    /// Whether there never was one.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
     #[inline]
     fn get(&mut self, lane: Lane) -> &mut LaneState {
         let index = lane.number() as usize;
@@ -39,22 +45,32 @@ impl Dispatcher {
     /// Puts an item in the line, or behind those of its lane.
     #[inline]
     pub(super) fn enter_lane(&mut self, slot: u32) {
-        if let Some(lane) = self.items[slot].lane {
-            let state = self.lanes.get(lane);
-            if state.owner != NIL {
-                state.queue.push_back(&mut self.items, slot);
-                self.items[slot].state = State::Waiting;
-                return;
-            }
-            state.owner = slot;
+        match self.items[slot].lane {
+            None => self.join_line(slot),
+            Some(lane) => self.enter_shared_lane(slot, lane),
         }
-        self.join_line(slot);
+    }
+
+    fn enter_shared_lane(&mut self, slot: u32, lane: Lane) {
+        let state = self.lanes.get(lane);
+        if state.owner == NIL {
+            state.owner = slot;
+            self.join_line(slot);
+        } else {
+            state.queue.push_back(&mut self.items, slot);
+            self.items[slot].state = State::Waiting;
+        }
     }
 
     /// Gives the lane of an item that is settled to the next one of it.
     #[inline]
     pub(super) fn leave_lane(&mut self, slot: u32) {
-        let Some(lane) = self.items[slot].lane else { return };
+        if let Some(lane) = self.items[slot].lane {
+            self.leave_shared_lane(lane);
+        }
+    }
+
+    fn leave_shared_lane(&mut self, lane: Lane) {
         let state = self.lanes.get(lane);
         match state.queue.pop_front(&mut self.items) {
             Some(next) => {
@@ -95,28 +111,33 @@ impl Dispatcher {
     /// The item that starts next: the head of a release order if it may, else the first of the line.
     #[inline]
     pub(super) fn first_to_start(&self) -> Option<u32> {
-        if self.ordered {
+        let first = self.line.head()?;
+        // with one source and no keys the line is in the order of release
+        if self.ordered && !(self.sources.is_single() && self.lanes.is_empty()) {
             let source = if self.sources.is_single() { Some(0) } else { self.sources.first_head() };
             let head = source.and_then(|index| self.sources[index].order.head());
             if let Some(slot) = head.filter(|slot| self.items[*slot].state == State::Ready) {
                 return Some(slot);
             }
         }
-        self.line.head()
+        Some(first)
     }
 
     /// Notes whether the head of the release order of a source may start. Called whenever that may have changed.
     #[inline]
     pub(super) fn note_head(&mut self, index: u32) {
-        if !self.ordered || self.sources.is_single() {
-            return;
+        if !self.sources.is_single() && self.ordered {
+            self.note_one_of_several(index);
         }
+    }
+
+    fn note_one_of_several(&mut self, index: u32) {
         let head = self.sources[index].order.head();
         let may_start = head.is_some_and(|slot| self.items[slot].state == State::Ready);
         self.sources.set_head(index, may_start);
     }
 
-    #[inline]
+    #[inline(always)]
     fn join_line(&mut self, slot: u32) {
         self.line.push_back(&mut self.items, slot);
         let item = &mut self.items[slot];

@@ -190,7 +190,7 @@ impl Dispatcher {
         let Some(slot) = self.find(handle) else { return false };
         let item = &mut self.items[slot];
         let queued = matches!(item.state, State::Early | State::Waiting | State::Ready);
-        item.rejected |= queued;
+        item.is_rejected |= queued;
         queued
     }
 
@@ -263,7 +263,8 @@ impl Dispatcher {
     #[inline]
     #[must_use]
     pub fn poll_dispatch(&mut self) -> Option<Run> {
-        self.start_next()
+        // most often there is nothing: asked after every command
+        if self.line.is_empty() || self.tally.running >= self.concurrency { None } else { self.start_next() }
     }
 
     /// Lends the next result of a source, if it is there and none is lent.
@@ -281,7 +282,6 @@ impl Dispatcher {
     }
 
     /// The slot of a handle; a stale one is counted.
-    #[inline]
     fn find(&mut self, handle: Handle) -> Option<u32> {
         let slot = self.items.find(handle);
         if slot.is_none() {

@@ -127,14 +127,14 @@ impl Dispatcher {
     }
 
     /// Takes an item out of its source and gives its slot back, without counting it as released.
-    #[inline]
+    #[inline(always)]
     pub(super) fn forget(&mut self, slot: u32) {
         self.unlink(slot);
         self.items.remove(slot);
     }
 
     /// Takes an item out of its source.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unlink(&mut self, slot: u32) {
         let (index, seq) = (self.items[slot].source, self.items[slot].seq);
         let state = &mut self.sources[index];
@@ -153,7 +153,7 @@ impl Dispatcher {
     }
 
     /// Reports a source that has ended and of which nothing is left.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note_drained(&mut self, index: u32) {
         let state = &self.sources[index];
         if state.ended && state.in_flight == 0 && state.is_open {
@@ -162,7 +162,7 @@ impl Dispatcher {
     }
 
     /// Passes over the heads that give no result.
-    #[inline]
+    #[inline(always)]
     fn pass_heads(&mut self, index: u32) {
         if !self.ordered {
             return;
@@ -176,7 +176,7 @@ impl Dispatcher {
     }
 
     /// Lets an item leave the release order: its unit of capacity comes back.
-    #[inline]
+    #[inline(always)]
     fn leave(&mut self, slot: u32) {
         let index = self.items[slot].source;
         self.tally.held -= 1;
@@ -185,11 +185,14 @@ impl Dispatcher {
         self.make_room(index);
     }
 
-    #[inline]
+    /// The slot and the source of an item that is lent.
+    #[inline(always)]
     fn lent(&mut self, handle: Handle) -> Option<(u32, u32)> {
-        let slot = self.find(handle)?;
-        let index = self.items[slot].source;
-        matches!(self.items[slot].state, State::Lent(_)).then_some((slot, index))
+        let Some((slot, item)) = self.items.get(handle) else {
+            self.tally.stale += 1;
+            return None;
+        };
+        matches!(item.state, State::Lent(_)).then_some((slot, item.source))
     }
 
     #[cold]

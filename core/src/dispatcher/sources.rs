@@ -152,8 +152,13 @@ impl Sources {
 
     #[inline]
     pub(super) fn find(&self, source: Source) -> Option<u32> {
+        self.get(source).map(|(index, _)| index)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, source: Source) -> Option<(u32, &SourceState)> {
         let state = self.sources.get(source.index() as usize)?;
-        (u64::from(state.epoch) == source.epoch() && state.is_open).then_some(source.index())
+        (u64::from(state.epoch) == source.epoch() && state.is_open).then_some((source.index(), state))
     }
 
     pub(super) fn id(&self, index: u32) -> Source {
