@@ -21,7 +21,9 @@ const ways = {
 };
 
 const table = (name) =>
-  readFileSync(new URL(`../../tests/document/${name}`, import.meta.url), "utf8").trimEnd().split("\n");
+  readFileSync(new URL(`../../tests/document/${name}`, import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n");
 
 let name;
 let items;
@@ -32,7 +34,11 @@ for (const line of table("cases.txt")) {
     items = [];
   } else if (kind === "item") {
     const [key, milliseconds] = words;
-    items.push({ index: items.length, key: key === "-" ? undefined : key, duration: Number(milliseconds) * 1_000 });
+    items.push({
+      index: items.length,
+      key: key === "-" ? undefined : key,
+      duration: Number(milliseconds) * 1_000,
+    });
   } else if (kind === "expect" && words[0] in ways) {
     expects(name, items, words[0], words.slice(1).join(" "));
   }
@@ -99,7 +105,10 @@ test("a file's lines end with LF or CRLF and need not be UTF-8", () => {
   const folder = mkdtempSync(join(tmpdir(), "inorder-"));
   try {
     const file = join(folder, "log");
-    writeFileSync(file, Buffer.from("610d0aff e282620a 0d0a efbbbf630d64".replaceAll(" ", ""), "hex"));
+    writeFileSync(
+      file,
+      Buffer.from("610d0aff e282620a 0d0a efbbbf630d64".replaceAll(" ", ""), "hex"),
+    );
     assert.deepEqual(
       lines.read(file).map((line) => line.text),
       ["a", "\ufffd\ufffdb", "", "\ufeffc\rd"],

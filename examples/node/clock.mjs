@@ -20,7 +20,9 @@ export class VirtualClock {
   now = () => this.#now;
 
   sleep = (microseconds) =>
-    new Promise((wake) => this.#push({ due: this.#now + microseconds, number: this.#started++, wake }));
+    new Promise((wake) =>
+      this.#push({ due: this.#now + microseconds, number: this.#started++, wake }),
+    );
 
   /** Runs a promise to its end. Rejects if it waits for what cannot come. */
   async run(promise) {

@@ -13,11 +13,15 @@ const CONCURRENCY = 64;
 const LIVE = 300;
 const DOCUMENT = { even: [100, 100, 100], uneven: [300, 100, 200] }; // Data 1, Data 3, Data 2: milliseconds
 
-const keyed = (items, log, clock) => inOrder(items, log, clock, { concurrency: CONCURRENCY, keyed: true });
+const keyed = (items, log, clock) =>
+  inOrder(items, log, clock, { concurrency: CONCURRENCY, keyed: true });
 
 async function main() {
-  const { values: given } = parseArgs({ options: { input: { type: "string" }, key: { type: "string" } } });
-  if (given.input === undefined || given.key === undefined) return fail("want --input PATH and --key KEY");
+  const { values: given } = parseArgs({
+    options: { input: { type: "string" }, key: { type: "string" } },
+  });
+  if (given.input === undefined || given.key === undefined)
+    return fail("want --input PATH and --key KEY");
   let keyOf;
   let read;
   try {
@@ -27,7 +31,11 @@ async function main() {
     return fail(error.syscall ? `INPUT=${given.input}: ${error.message}` : error.message);
   }
 
-  const items = read.map((line, index) => ({ index, key: keyOf(line.text), duration: line.duration }));
+  const items = read.map((line, index) => ({
+    index,
+    key: keyOf(line.text),
+    duration: line.duration,
+  }));
   const figures = {
     language: "Node",
     document: await document(),
@@ -49,7 +57,8 @@ async function document() {
   const rows = [];
   for (const [name, spans] of Object.entries(DOCUMENT)) {
     const items = spans.map((span, index) => ({ index, key: undefined, duration: span * 1_000 }));
-    for (const [way, run] of Object.entries(ways)) rows.push({ case: name, way, ...(await virtual(items, run)) });
+    for (const [way, run] of Object.entries(ways))
+      rows.push({ case: name, way, ...(await virtual(items, run)) });
   }
   return rows;
 }
@@ -83,7 +92,9 @@ async function live(items) {
   await keyed(items, log, real);
   const elapsed = real.now() - begin;
   const seconds = (elapsed / 1e6).toFixed(2);
-  console.error(`\r${bar(log.out.length, count)} in ${seconds} s, ${log.inversions()} out of order`);
+  console.error(
+    `\r${bar(log.out.length, count)} in ${seconds} s, ${log.inversions()} out of order`,
+  );
   return { lines: count, ...counted(items, log), elapsed_us: elapsed };
 }
 

@@ -28,7 +28,12 @@ function field(path) {
       return undefined;
     }
     for (const name of path) {
-      if (value === null || Array.isArray(value) || typeof value !== "object" || !Object.hasOwn(value, name)) {
+      if (
+        value === null ||
+        Array.isArray(value) ||
+        typeof value !== "object" ||
+        !Object.hasOwn(value, name)
+      ) {
         return undefined;
       }
       value = value[name];

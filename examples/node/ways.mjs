@@ -21,7 +21,7 @@ class Watched extends OrderedAsyncProcessor {
     this.clock = clock;
   }
 
-  _process(sequenceId, data) {
+  _process(_sequenceId, data) {
     const processed = work(data, this.log, this.clock).then(() => this.log.cameOut(data.index));
     this.running.push(processed);
     return processed;
