@@ -56,7 +56,7 @@ check: setup ## what every change must pass: format, lints, types, unit tests an
 	@mk/steps.sh check $(CHECKS)
 
 test: setup ## the whole truth: check, packages as users get them, documents, other versions
-	@mk/steps.sh test $(CHECKS) no-std docs-rust docs-py readme package-py package-js minimum pythons
+	@mk/steps.sh test $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
 
 soak: setup ## the test suites over and over (ROUNDS=10), each round with other random input
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
@@ -106,5 +106,6 @@ $(STAMPS)/wheel: $(STAMPS)/venv $(PY_SOURCES)
 
 bindings-js/dist/index.js: $(STAMPS)/target $(STAMPS)/npm $(JS_SOURCES)
 	cd bindings-js && node scripts/build.mjs --opt=$(WASM_OPT)
+	@mkdir -p examples/node/node_modules && ln -sfn ../../../bindings-js examples/node/node_modules/inorder
 
 include mk/tests.mk

@@ -1,7 +1,7 @@
 # The steps of `make check` and `make test`. Each can be made alone.
 
 ## Single steps
-.PHONY: $(CHECKS) no-std docs-rust docs-py readme package-py package-js minimum pythons
+.PHONY: $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
 lint-paths: ## nothing committed names a path of one machine or a registry
 	@mk/paths.sh
 
@@ -47,11 +47,15 @@ docs-py: $(STAMPS)/wheel ## pdoc
 readme: $(STAMPS)/wheel bindings-js/dist/index.js ## the quick starts of the README files
 	$(BIN)/python tests/readme.py
 
+examples: $(STAMPS)/wheel bindings-js/dist/index.js ## every example in every language, and the demo on nasty input
+	@cargo build --release -q -p inorder --examples
+	@$(BIN)/python examples/check.py
+
 package-py: $(STAMPS)/wheel ## the sdist and the wheel made from it, in an environment of their own
 	mk/package-py.sh $(BIN) $(PYTHON)
 
-package-js: bindings-js/dist/index.js ## the packed package, used by import and by require
-	cd bindings-js && node scripts/package.mjs
+package-js: bindings-js/dist/index.js ## the packed package as others use it, and the module's imports
+	cd bindings-js && node --test packaging/
 
 minimum: ## rustc 1.85, where it is installed
 	@if rustup toolchain list 2>/dev/null | grep -q '^1\.85'; then \

@@ -1,7 +1,16 @@
 // Builds the npm package into dist/: cargo → bindgen → wasm-opt → one file per
 // entry of packaging/. `node scripts/build.mjs [--opt=-O3]`.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,8 +25,22 @@ const wasm = join(glue, "inorder.wasm");
 
 const run = (command, args) => execFileSync(command, args, { cwd: here, stdio: "inherit" });
 
+// The directories of the machine that builds it are nobody's business.
+const home = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
+const flags = `--remap-path-prefix=${home}=/cargo --remap-path-prefix=${dirname(here)}=/inorder`;
+process.env.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS = flags;
+
 function compile() {
-  run("cargo", ["build", "-q", "-p", "inorder-js", "--target", "wasm32-unknown-unknown", "--profile", "wasm"]);
+  run("cargo", [
+    "build",
+    "-q",
+    "-p",
+    "inorder-js",
+    "--target",
+    "wasm32-unknown-unknown",
+    "--profile",
+    "wasm",
+  ]);
   const compiled = join(target, "wasm32-unknown-unknown/wasm/inorder_js.wasm");
   run("cargo", ["run", "-q", "-p", "inorder-js-xtask", "--", compiled, glue]);
   run(process.execPath, [
@@ -81,3 +104,6 @@ await bundle("slim.js", "slim.js", "esm");
 await bundle("workerd.js", "workerd.js", "esm");
 await bundle("edge-light.js", "edge-light.js", "esm");
 types();
+// npm leaves links out of its archives.
+for (const name of ["LICENSE-MIT", "LICENSE-APACHE"])
+  cpSync(join(here, "..", name), join(here, name));
