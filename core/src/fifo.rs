@@ -3,7 +3,7 @@
 
 use core::marker::PhantomData;
 
-use crate::slots::{Item, NIL, Slots};
+use crate::slots::{Item, NIL};
 
 /// The neighbours of an item in a list.
 #[derive(Clone, Copy, Debug)]
@@ -81,54 +81,52 @@ impl<C: Chain> Fifo<C> {
 
     /// The one behind `slot`.
     #[inline]
-    pub(crate) fn after(&self, slots: &Slots, slot: u32) -> Option<u32> {
-        let next = C::link(&slots[slot]).next;
+    pub(crate) fn after(&self, items: &[Item], slot: u32) -> Option<u32> {
+        let next = C::link(&items[slot as usize]).next;
         (next != NIL).then_some(next)
     }
 
-    #[inline]
-    pub(crate) fn push_back(&mut self, slots: &mut Slots, slot: u32) {
-        *C::link_mut(&mut slots[slot]) = Link { prev: self.tail, next: NIL };
-        if self.tail == NIL {
-            self.head = slot;
-        } else {
-            C::link_mut(&mut slots[self.tail]).next = slot;
+    #[inline(always)]
+    pub(crate) fn push_back(&mut self, items: &mut [Item], slot: u32) {
+        let prev = core::mem::replace(&mut self.tail, slot);
+        *C::link_mut(&mut items[slot as usize]) = Link { prev, next: NIL };
+        // no slot has the number NIL
+        match items.get_mut(prev as usize) {
+            Some(item) => C::link_mut(item).next = slot,
+            None => self.head = slot,
         }
-        self.tail = slot;
     }
 
     #[inline]
-    pub(crate) fn pop_front(&mut self, slots: &mut Slots) -> Option<u32> {
+    pub(crate) fn pop_front(&mut self, items: &mut [Item]) -> Option<u32> {
         let slot = self.head()?;
-        self.remove(slots, slot);
+        self.remove(items, slot);
         Some(slot)
     }
 
-    #[inline]
-    pub(crate) fn remove(&mut self, slots: &mut Slots, slot: u32) {
-        let Link { prev, next } = core::mem::replace(C::link_mut(&mut slots[slot]), Link::NONE);
-        self.join(slots, prev, next);
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, items: &mut [Item], slot: u32) {
+        let Link { prev, next } = *C::link(&items[slot as usize]);
+        self.join(items, prev, next);
     }
 
     /// Puts `new` in the place of `old`.
-    pub(crate) fn replace(&mut self, slots: &mut Slots, old: u32, new: u32) {
-        let Link { prev, next } = core::mem::replace(C::link_mut(&mut slots[old]), Link::NONE);
-        *C::link_mut(&mut slots[new]) = Link { prev, next };
-        self.join(slots, prev, new);
-        self.join(slots, new, next);
+    pub(crate) fn replace(&mut self, items: &mut [Item], old: u32, new: u32) {
+        let Link { prev, next } = *C::link(&items[old as usize]);
+        *C::link_mut(&mut items[new as usize]) = Link { prev, next };
+        self.join(items, prev, new);
+        self.join(items, new, next);
     }
 
-    #[inline]
-    fn join(&mut self, slots: &mut Slots, left: u32, right: u32) {
-        if left == NIL {
-            self.head = right;
-        } else {
-            C::link_mut(&mut slots[left]).next = right;
+    #[inline(always)]
+    fn join(&mut self, items: &mut [Item], left: u32, right: u32) {
+        match items.get_mut(left as usize) {
+            Some(item) => C::link_mut(item).next = right,
+            None => self.head = right,
         }
-        if right == NIL {
-            self.tail = left;
-        } else {
-            C::link_mut(&mut slots[right]).prev = left;
+        match items.get_mut(right as usize) {
+            Some(item) => C::link_mut(item).prev = left,
+            None => self.tail = left,
         }
     }
 }
@@ -138,7 +136,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::slots::State;
+    use crate::slots::{Slots, State};
     use crate::time::Time;
 
     fn five() -> (Slots, Fifo<Work>) {

@@ -40,6 +40,8 @@ pub struct Sequencer {
     /// One more than the highest number that arrived.
     end: Seq,
     len: usize,
+    /// Whether some number from `next` to `expected` is not in: it left out of turn, or was given up.
+    holes: bool,
 }
 
 /// What [`Sequencer::insert`] says of a number.
@@ -87,6 +89,7 @@ impl Sequencer {
             expected: options.start,
             end: options.start,
             len: 0,
+            holes: false,
         })
     }
 
@@ -177,7 +180,9 @@ impl Sequencer {
         if seq >= self.expected {
             return None;
         }
-        self.leave(seq);
+        self.remove(seq);
+        self.next = seq + 1;
+        self.pass_holes();
         Some(seq)
     }
 
@@ -188,7 +193,8 @@ impl Sequencer {
         }
         self.expected = if seq < self.end { self.find(seq, self.end, false) } else { seq };
         self.end = self.end.max(self.expected);
-        self.settle();
+        self.holes = true;
+        self.pass_holes();
     }
 
     /// Lets a number leave that is in and in order, before those below it too. False where it is not.
@@ -197,13 +203,13 @@ impl Sequencer {
         if seq < self.next || seq >= self.expected || seq - self.next >= self.capacity || !self.is_in(seq) {
             return false;
         }
-        let (word, bit) = self.place(seq);
-        self.ring[word] &= !bit;
-        self.len -= 1;
+        self.remove(seq);
         if seq == self.next {
             self.next = seq + 1;
-            self.settle();
+        } else {
+            self.holes = true;
         }
+        self.pass_holes();
         true
     }
 
@@ -214,10 +220,18 @@ impl Sequencer {
 
     /// Moves `next` past what has left out of turn or was given up.
     #[inline]
-    fn settle(&mut self) {
-        if self.next < self.expected && !self.is_in(self.next) {
+    fn pass_holes(&mut self) {
+        if self.holes {
             self.next = if self.len == 0 { self.expected } else { self.find(self.next, self.expected, true) };
+            self.holes = self.next < self.expected;
         }
+    }
+
+    #[inline]
+    fn remove(&mut self, seq: Seq) {
+        let (word, bit) = self.place(seq);
+        self.ring[word] &= !bit;
+        self.len -= 1;
     }
 
     #[inline]

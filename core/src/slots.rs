@@ -1,7 +1,7 @@
 //! The table of items: what the dispatcher knows of each, by slot number.
 
 use alloc::vec::Vec;
-use core::ops::{Index, IndexMut};
+use core::ops::{Deref, DerefMut, Index, IndexMut};
 
 use crate::event::Why;
 use crate::fifo::Link;
@@ -61,71 +61,92 @@ pub(crate) struct Item {
 }
 
 /// The items by slot number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slots {
     items: Vec<Item>,
-    /// The free slots, linked by `work.next`.
-    free: Option<u32>,
-    len: usize,
+    /// The first free slot: they are linked by `work.next`.
+    free: u32,
+    taken: usize,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { items: Vec::new(), free: NIL, taken: 0 }
+    }
 }
 
 impl Slots {
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len >= MAX_ITEMS
+        self.taken >= MAX_ITEMS
     }
 
     /// The slot of a handle that is not stale.
     pub(crate) fn find(&self, handle: Handle) -> Option<u32> {
-        self.get(handle).filter(|(_, item)| item.state != State::Free).map(|(slot, _)| slot)
+        self.lookup(handle).filter(|(_, item)| item.state != State::Free).map(|(slot, _)| slot)
     }
 
     /// The item of a handle. One that was made up may be of a slot that is free.
     #[inline]
-    pub(crate) fn get(&self, handle: Handle) -> Option<(u32, &Item)> {
+    pub(crate) fn lookup(&self, handle: Handle) -> Option<(u32, &Item)> {
         let slot = handle.slot().0;
         let item = self.items.get(slot as usize)?;
-        (u64::from(item.epoch) == handle.epoch()).then_some((slot, item))
+        if u64::from(item.epoch) == handle.epoch() { Some((slot, item)) } else { None }
+    }
+
+    /// As [`lookup`](Self::lookup), to be changed.
+    #[inline(always)]
+    pub(crate) fn lookup_mut(&mut self, handle: Handle) -> Option<(u32, &mut Item)> {
+        let slot = handle.slot().0;
+        let item = self.items.get_mut(slot as usize)?;
+        if u64::from(item.epoch) == handle.epoch() { Some((slot, item)) } else { None }
     }
 
     #[inline]
     pub(crate) fn handle(&self, slot: u32) -> Handle {
-        Handle::new(slot, self[slot].epoch)
+        self[slot].handle(slot)
     }
 
     /// Takes a slot. The caller has looked that there is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, source: u32, seq: Seq, lane: Option<Lane>, accepted: Time, state: State) -> u32 {
-        self.len += 1;
-        if let Some(slot) = self.free {
-            let item = &mut self[slot];
-            let next = item.work.next;
+        self.taken += 1;
+        let slot = self.free;
+        if let Some(item) = self.items.get_mut(slot as usize) {
+            self.free = item.work.next;
             *item = Item { seq, accepted, source, lane, state, ..Item::blank(item.epoch) };
-            self.free = (next != NIL).then_some(next);
             return slot;
         }
-        let slot = self.items.len() as u32;
-        self.items.push(Item { seq, accepted, source, lane, state, ..Item::blank(0) });
-        slot
+        self.grow(Item { seq, accepted, source, lane, state, ..Item::blank(0) })
     }
 
     /// Gives a slot back. Handles of it are stale from here on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, slot: u32) {
-        self.len -= 1;
-        let next = self.free.unwrap_or(NIL);
+        self.taken -= 1;
+        let next = core::mem::replace(&mut self.free, slot);
         let item = &mut self[slot];
         item.epoch = item.epoch.wrapping_add(1);
         item.state = State::Free;
         item.work.next = next;
-        self.free = Some(slot);
+    }
+
+    #[cold]
+    fn grow(&mut self, item: Item) -> u32 {
+        self.items.push(item);
+        self.items.len() as u32 - 1
     }
 }
 
 impl Item {
+    #[inline]
+    pub(crate) const fn handle(&self, slot: u32) -> Handle {
+        Handle::new(slot, self.epoch)
+    }
+
     #[inline]
     const fn blank(epoch: u32) -> Self {
         Self {
@@ -141,6 +162,22 @@ impl Item {
             fate: None,
             is_rejected: false,
         }
+    }
+}
+
+impl Deref for Slots {
+    type Target = [Item];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Item] {
+        &self.items
+    }
+}
+
+impl DerefMut for Slots {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [Item] {
+        &mut self.items
     }
 }
 

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
-use super::sources::Cut;
 use crate::event::Event;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
@@ -22,7 +21,7 @@ impl Dispatcher {
             return 0;
         }
         let room = self.capacity.saturating_sub(state.in_flight) as usize;
-        let room = room.min(MAX_ITEMS - self.items.len().min(MAX_ITEMS));
+        let room = room.min(MAX_ITEMS - self.items.taken().min(MAX_ITEMS));
         if state.keyed {
             return room;
         }
@@ -37,30 +36,42 @@ impl Dispatcher {
         self.items.is_full() || self.sources.find(source).is_some_and(|i| self.sources[i].in_flight >= self.capacity)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit_next(&mut self, source: Source, lane: Option<Lane>) -> Result<Handle, PushError> {
-        let index = self.accepting(source)?;
-        let is_full = self.items.is_full();
-        let state = &mut self.sources[index];
-        if state.sequenced.is_some() {
-            return Err(PushError::Numbering);
+        let Some((index, state)) = self.sources.get_mut(source) else { return Err(PushError::Closed) };
+        if state.ended || state.sequenced.is_some() {
+            return Err(if state.ended { PushError::Closed } else { PushError::Numbering });
         }
-        if is_full || state.in_flight >= self.capacity {
+        if state.in_flight >= self.capacity || self.items.is_full() {
             self.starve(index);
             return Err(PushError::Full);
         }
         let seq = state.next_seq;
         state.next_seq += 1;
-        let slot = self.accept(index, lane, seq, State::Ready);
-        self.enter_order(slot);
-        self.enter_lane(slot);
-        Ok(self.items.handle(slot))
+        state.in_flight += 1;
+        self.tally.accepted += 1;
+        self.tally.queued += 1;
+        let slot = self.items.insert(index, seq, lane, self.now, State::Ready);
+        let items = &mut *self.items;
+        let handle = items[slot as usize].handle(slot);
+        state.order.push_back(items, slot);
+        match lane {
+            None => {
+                self.line.push_back(items, slot);
+                self.note_head(index);
+            }
+            Some(lane) => self.enter_shared_lane(slot, lane),
+        }
+        Ok(handle)
     }
 
     pub(super) fn admit_at(&mut self, source: Source, lane: Option<Lane>, seq: Seq) -> Result<Arrival, PushError> {
-        let index = self.accepting(source)?;
         let is_full = self.items.is_full();
-        let Some(sequenced) = &mut self.sources[index].sequenced else { return Err(PushError::Numbering) };
+        let Some((index, state)) = self.sources.get_mut(source) else { return Err(PushError::Closed) };
+        if state.ended {
+            return Err(PushError::Closed);
+        }
+        let Some(sequenced) = &mut state.sequenced else { return Err(PushError::Numbering) };
         match sequenced.sequencer.look(seq) {
             Insert::Ready | Insert::Held => {}
             Insert::Duplicate => {
@@ -81,16 +92,16 @@ impl Dispatcher {
             return Err(PushError::Full);
         }
         let is_ready = sequenced.sequencer.insert(seq) == Insert::Ready;
-        let slot = self.accept(index, lane, seq, State::Early);
-        let now = self.now;
-        if let Some(sequenced) = &mut self.sources[index].sequenced {
-            if sequenced.waiting == 0 {
-                sequenced.since = now;
-            }
-            let place = sequenced.place(seq);
-            sequenced.early[place] = slot;
-            sequenced.waiting += 1;
+        let slot = self.items.insert(index, seq, lane, self.now, State::Early);
+        if sequenced.waiting == 0 {
+            sequenced.since = self.now;
         }
+        let place = sequenced.place(seq);
+        sequenced.early[place] = slot;
+        sequenced.waiting += 1;
+        state.in_flight += 1;
+        self.tally.accepted += 1;
+        self.tally.queued += 1;
         let handle = self.items.handle(slot);
         if is_ready {
             self.bring_in_order(index, seq);
@@ -183,20 +194,6 @@ impl Dispatcher {
         for slot in early {
             self.enter_order(slot);
         }
-    }
-
-    fn accepting(&self, source: Source) -> Result<u32, PushError> {
-        let index = self.sources.find(source).ok_or(PushError::Closed)?;
-        let state = &self.sources[index];
-        if state.ended || state.cut != Cut::Nowhere { Err(PushError::Closed) } else { Ok(index) }
-    }
-
-    #[inline(always)]
-    fn accept(&mut self, index: u32, lane: Option<Lane>, seq: Seq, state: State) -> u32 {
-        self.tally.accepted += 1;
-        self.tally.queued += 1;
-        self.sources[index].in_flight += 1;
-        self.items.insert(index, seq, lane, self.now, state)
     }
 
     #[cold]

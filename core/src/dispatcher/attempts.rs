@@ -9,40 +9,54 @@ use crate::outcome::{Completion, Outcome, Run};
 use crate::slots::{State, Verdict};
 
 impl Dispatcher {
-    #[inline]
+    #[inline(always)]
     pub(super) fn start_next(&mut self) -> Option<Run> {
         while self.tally.running < self.concurrency {
             let slot = self.first_to_start()?;
-            self.line.remove(&mut self.items, slot);
+            let items = &mut *self.items;
+            self.line.remove(items, slot);
             self.tally.queued -= 1;
-            let item = &mut self.items[slot];
+            let item = &mut items[slot as usize];
             if item.is_rejected {
                 self.settle(slot, Verdict::Failed);
                 continue;
             }
             item.state = State::Running;
             item.attempt += 1;
-            let (attempt, source) = (item.attempt, item.source);
+            let (run, source) = (Run { handle: item.handle(slot), attempt: item.attempt }, item.source);
             self.tally.running += 1;
             self.tally.started += 1;
-            self.sources.started(source);
-            self.note_head(source);
-            return Some(Run { handle: self.items.handle(slot), attempt });
+            if !self.sources.is_single() {
+                self.sources.started(source);
+                self.note_head(source);
+            }
+            return Some(run);
         }
         None
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_attempt(&mut self, handle: Handle, attempt: u32, outcome: Outcome) -> Completion {
-        let Some((slot, item)) = self.items.get(handle).filter(|(_, item)| item.attempt == attempt) else {
-            self.tally.stale += 1;
-            return Completion::Stale;
-        };
-        if item.state != State::Running {
-            return self.end_detached(slot);
+        let Some((slot, item)) = self.items.lookup_mut(handle) else { return self.stale() };
+        if item.state != State::Running || item.attempt != attempt {
+            return self.end_old_attempt(slot, attempt);
         }
         self.tally.running -= 1;
-        if let Some(why) = item.fate {
+        let fate = item.fate;
+        if outcome == Outcome::Ok && fate.is_none() && self.ordered {
+            // nothing else follows: of what is cut off or stopped each running attempt has its fate
+            item.state = State::Held(Verdict::Ok);
+            self.tally.ok += 1;
+            if let Some(lane) = item.lane {
+                self.leave_shared_lane(lane);
+            }
+            return Completion::Settled;
+        }
+        self.end_otherwise(slot, fate, outcome)
+    }
+
+    fn end_otherwise(&mut self, slot: u32, fate: Option<Why>, outcome: Outcome) -> Completion {
+        if let Some(why) = fate {
             self.tally.ignored += 1;
             self.settle(slot, Verdict::Cancelled(why));
             return Completion::Ignored;
@@ -56,12 +70,18 @@ impl Dispatcher {
         Completion::Settled
     }
 
-    /// The end of an attempt that was reported before.
     #[cold]
-    fn end_detached(&mut self, slot: u32) -> Completion {
-        if self.items[slot].state != State::Detached {
-            self.tally.stale += 1;
-            return Completion::Stale;
+    fn stale(&mut self) -> Completion {
+        self.tally.stale += 1;
+        Completion::Stale
+    }
+
+    /// The end of an attempt that does not count as running: one that was reported, or a stale one.
+    #[cold]
+    fn end_old_attempt(&mut self, slot: u32, attempt: u32) -> Completion {
+        let item = &self.items[slot];
+        if item.state != State::Detached || item.attempt != attempt {
+            return self.stale();
         }
         self.tally.ignored += 1;
         self.leave_lane(slot);
@@ -102,20 +122,17 @@ impl Dispatcher {
     }
 
     /// Settles an item whose turn it was: gives its lane on.
-    #[inline(always)]
     fn settle(&mut self, slot: u32, verdict: Verdict) {
         self.leave_lane(slot);
         self.conclude(slot, verdict);
     }
 
     /// The settlement itself, exactly one for each accepted item.
-    #[inline(always)]
     fn conclude(&mut self, slot: u32, verdict: Verdict) {
         let item = &mut self.items[slot];
         let was_early = item.state == State::Early;
         item.state = State::Held(verdict);
         let index = item.source;
-        self.tally.held += 1;
         if self.phase.is_stopped() || self.sources[index].cut != Cut::Nowhere {
             self.conclude_behind_the_end(slot, verdict);
             return;

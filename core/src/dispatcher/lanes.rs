@@ -51,7 +51,7 @@ impl Dispatcher {
         }
     }
 
-    fn enter_shared_lane(&mut self, slot: u32, lane: Lane) {
+    pub(super) fn enter_shared_lane(&mut self, slot: u32, lane: Lane) {
         let state = self.lanes.get(lane);
         if state.owner == NIL {
             state.owner = slot;
@@ -70,7 +70,7 @@ impl Dispatcher {
         }
     }
 
-    fn leave_shared_lane(&mut self, lane: Lane) {
+    pub(super) fn leave_shared_lane(&mut self, lane: Lane) {
         let state = self.lanes.get(lane);
         match state.queue.pop_front(&mut self.items) {
             Some(next) => {
@@ -138,7 +138,7 @@ impl Dispatcher {
     }
 
     #[inline(always)]
-    fn join_line(&mut self, slot: u32) {
+    pub(super) fn join_line(&mut self, slot: u32) {
         self.line.push_back(&mut self.items, slot);
         let item = &mut self.items[slot];
         item.state = State::Ready;

@@ -27,35 +27,40 @@ impl Dispatcher {
         state.sequenced.as_ref().filter(|sequenced| sequenced.waiting > 0).map(|s| s.sequencer.expected())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn lend_next(&mut self, source: Source) -> Option<Release> {
-        let index = self.sources.find(source)?;
-        let state = &mut self.sources[index];
-        if state.lent != NIL || self.phase.is_stopped() {
-            return None;
-        }
-        let slot = if self.ordered { state.order.head()? } else { state.settled.head()? };
-        let what = match self.items[slot].state {
-            State::Held(Verdict::Ok) => What::Ok,
-            State::Held(Verdict::Failed) => What::Failed,
+        let (_, state) = self.sources.get_mut(source)?;
+        // ordered, what is lent is the head
+        let slot = match (self.ordered, state.lent) {
+            (true, _) => state.order.head()?,
+            (false, NIL) => state.settled.head()?,
+            (false, _) => return None,
+        };
+        let item = &mut self.items[slot];
+        let (verdict, what) = match item.state {
+            State::Held(Verdict::Ok) => (Verdict::Ok, What::Ok),
+            State::Held(Verdict::Failed) => (Verdict::Failed, What::Failed),
             _ => return None,
         };
+        item.state = State::Lent(verdict);
         state.lent = slot;
+        let release = Release { handle: item.handle(slot), seq: item.seq, attempt: item.attempt, what };
         if !self.ordered {
             state.settled.remove(&mut self.items, slot);
         }
-        let item = &mut self.items[slot];
-        item.state = State::Lent(if what == What::Ok { Verdict::Ok } else { Verdict::Failed });
-        let (seq, attempt) = (item.seq, item.attempt);
-        Some(Release { handle: self.items.handle(slot), seq, attempt, what })
+        Some(release)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_back(&mut self, handle: Handle) -> bool {
         let Some((slot, index)) = self.lent(handle) else { return false };
         self.leave(slot);
-        self.pass_heads(index);
-        self.note_drained(index);
+        let state = &self.sources[index];
+        let head = state.order.head().map(|head| self.items[head].state);
+        if state.ended || matches!(head, Some(State::Held(Verdict::Cancelled(_)))) {
+            self.pass_heads(index);
+            self.note_drained(index);
+        }
         true
     }
 
@@ -136,9 +141,10 @@ impl Dispatcher {
     /// Takes an item out of its source.
     #[inline(always)]
     pub(super) fn unlink(&mut self, slot: u32) {
-        let (index, seq) = (self.items[slot].source, self.items[slot].seq);
+        let items = &mut *self.items;
+        let (index, seq) = (items[slot as usize].source, items[slot as usize].seq);
         let state = &mut self.sources[index];
-        state.order.remove(&mut self.items, slot);
+        state.order.remove(items, slot);
         state.in_flight -= 1;
         if state.lent == slot {
             state.lent = NIL;
@@ -153,7 +159,6 @@ impl Dispatcher {
     }
 
     /// Reports a source that has ended and of which nothing is left.
-    #[inline(always)]
     pub(super) fn note_drained(&mut self, index: u32) {
         let state = &self.sources[index];
         if state.ended && state.in_flight == 0 && state.is_open {
@@ -162,7 +167,6 @@ impl Dispatcher {
     }
 
     /// Passes over the heads that give no result.
-    #[inline(always)]
     fn pass_heads(&mut self, index: u32) {
         if !self.ordered {
             return;
@@ -179,7 +183,6 @@ impl Dispatcher {
     #[inline(always)]
     fn leave(&mut self, slot: u32) {
         let index = self.items[slot].source;
-        self.tally.held -= 1;
         self.tally.released += 1;
         self.forget(slot);
         self.make_room(index);
@@ -188,7 +191,7 @@ impl Dispatcher {
     /// The slot and the source of an item that is lent.
     #[inline(always)]
     fn lent(&mut self, handle: Handle) -> Option<(u32, u32)> {
-        let Some((slot, item)) = self.items.get(handle) else {
+        let Some((slot, item)) = self.items.lookup(handle) else {
             self.tally.stale += 1;
             return None;
         };

@@ -25,7 +25,6 @@ pub(super) struct Tally {
     pub(super) stale: u64,
     pub(super) queued: u32,
     pub(super) running: u32,
-    pub(super) held: u64,
 }
 
 impl Dispatcher {
@@ -47,6 +46,7 @@ impl Dispatcher {
         let oldest = self.sources.indices().filter_map(|index| self.sources[index].order.head());
         let oldest = oldest.map(|slot| self.items[slot].accepted).min();
         let tally = &self.tally;
+        let in_flight = tally.accepted - tally.released;
         Stats {
             accepted: tally.accepted,
             started: tally.started,
@@ -61,8 +61,8 @@ impl Dispatcher {
             stale: tally.stale,
             queued: tally.queued.into(),
             running: tally.running.into(),
-            held: tally.held,
-            in_flight: tally.accepted - tally.released,
+            held: in_flight - u64::from(tally.queued) - u64::from(tally.running),
+            in_flight,
             concurrency: self.concurrency.into(),
             capacity: self.capacity.into(),
             oldest_age: oldest.map_or(Duration::ZERO, |accepted| age(now, accepted)),

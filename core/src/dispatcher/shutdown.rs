@@ -89,7 +89,7 @@ impl Dispatcher {
     pub(super) fn leave_behind(&mut self, slot: u32, rest: Rest) {
         let (State::Held(verdict) | State::Lent(verdict)) = self.items[slot].state else { return };
         let why = match verdict {
-            Verdict::Ok if self.on_failure == OnFailure::Fail => Some(Why::Closed),
+            Verdict::Ok | Verdict::Failed if self.on_failure == OnFailure::Fail => Some(Why::Closed),
             Verdict::Ok | Verdict::Failed => None,
             Verdict::Cancelled(why) => Some(why),
         };
@@ -119,8 +119,7 @@ impl Dispatcher {
             let why = self.items[slot].fate;
             self.events.push_back(Event::Left { handle, rest: Rest::Detached, why });
             self.tally.running -= 1;
-            self.tally.held += 1;
-            self.tally.cancelled += 1;
+                self.tally.cancelled += 1;
             self.unlink(slot);
             self.items[slot].state = State::Detached;
             self.note_drained(index);
@@ -129,7 +128,7 @@ impl Dispatcher {
 
     /// All items of all sources, in the order of each. None is early: closing has given up the gaps.
     fn everything(&self) -> Vec<u32> {
-        let mut slots = Vec::with_capacity(self.items.len());
+        let mut slots = Vec::with_capacity(self.items.taken());
         for index in self.sources.indices() {
             let order = &self.sources[index].order;
             slots.extend(core::iter::successors(order.head(), |slot| order.after(&self.items, *slot)));

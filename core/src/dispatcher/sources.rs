@@ -155,10 +155,17 @@ impl Sources {
         self.get(source).map(|(index, _)| index)
     }
 
+    /// The source, and its number.
+    #[inline]
+    pub(super) fn get_mut(&mut self, source: Source) -> Option<(u32, &mut SourceState)> {
+        let state = self.sources.get_mut(source.index() as usize)?;
+        if u64::from(state.epoch) == source.epoch() && state.is_open { Some((source.index(), state)) } else { None }
+    }
+
     #[inline]
     pub(super) fn get(&self, source: Source) -> Option<(u32, &SourceState)> {
         let state = self.sources.get(source.index() as usize)?;
-        (u64::from(state.epoch) == source.epoch() && state.is_open).then_some((source.index(), state))
+        if u64::from(state.epoch) == source.epoch() && state.is_open { Some((source.index(), state)) } else { None }
     }
 
     pub(super) fn id(&self, index: u32) -> Source {
@@ -201,7 +208,6 @@ impl Sources {
     }
 
     /// Notes that an item of a source starts.
-    #[inline]
     pub(super) fn started(&mut self, index: u32) {
         self.starts += 1;
         let (starts, source) = (self.starts, &mut self.sources[index as usize]);
