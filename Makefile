@@ -24,6 +24,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CARGO_TERM_PROGRESS_WHEN := never
 export npm_config_loglevel := error
 
+# As it was typed: a regular expression may have dollars and quotes.
+quoted = '$(subst ','\'',$(value $(1)))'
 files = $(shell find $(1) -type f 2>/dev/null)
 CORE := Cargo.toml Cargo.lock core/Cargo.toml $(call files,core/src)
 PY_SOURCES := $(CORE) bindings-py/Cargo.toml bindings-py/pyproject.toml bindings-py/README.md \
@@ -40,7 +42,7 @@ help: ## list what can be made
 .PHONY: demo bench docs
 demo: $(STAMPS)/wheel bindings-js/dist/index.js ## textbook and inorder side by side (INPUT=path KEY=word:N|field:a.b|regex:RE)
 	@cargo build --release -q -p inorder --example demo
-	@$(BIN)/python examples/demo.py $(if $(INPUT),--input '$(INPUT)') $(if $(KEY),--key '$(KEY)')
+	@$(BIN)/python examples/demo.py $(if $(INPUT),--input $(call quoted,INPUT)) $(if $(value KEY),--key $(call quoted,KEY))
 
 bench: $(STAMPS)/wheel bindings-js/dist/index.js ## speed against what people use today, in three languages
 	cargo run --release -q -p inorder-bench
@@ -53,14 +55,14 @@ docs: docs-rust docs-py ## the reference pages, into target/doc and target/doc-p
 CHECKS := lint-paths lint-rust lint-py lint-js types-py types-js test-rust test-py test-js
 .PHONY: check test soak
 check: setup ## what every change must pass: format, lints, types, unit tests and scenarios (fast)
-	@mk/steps.sh check $(CHECKS)
+	+@mk/steps.sh check $(CHECKS)
 
 test: setup ## the whole truth: check, packages as users get them, documents, other versions
-	@mk/steps.sh test $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
+	+@mk/steps.sh test $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
 
 soak: setup ## the test suites over and over (ROUNDS=10), each round with other random input
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
-		SOAK=1 $(MAKE) test-rust test-py test-js; done
+		$(MAKE) test-rust test-py test-js; done
 
 ## What they are made of
 .PHONY: setup wheel wasm fmt requirements clean

@@ -32,7 +32,7 @@ test-py: $(STAMPS)/wheel ## pytest on the installed wheel
 	cd bindings-py && $(BIN)/python -P -m pytest -q
 
 test-js: bindings-js/dist/index.js ## node:test on the built package
-	cd bindings-js && node --test test/
+	cd bindings-js && node --test --test-reporter=spec test/*.test.mjs
 
 no-std: $(STAMPS)/target ## the core without its features, and for wasm32
 	cargo check -q -p inorder --no-default-features
@@ -55,7 +55,7 @@ package-py: $(STAMPS)/wheel ## the sdist and the wheel made from it, in an envir
 	mk/package-py.sh $(BIN) $(PYTHON)
 
 package-js: bindings-js/dist/index.js ## the packed package as others use it, and the module's imports
-	cd bindings-js && node --test packaging/
+	cd bindings-js && node --test --test-reporter=spec packaging/*.test.mjs
 
 minimum: ## rustc 1.85, where it is installed
 	@if rustup toolchain list 2>/dev/null | grep -q '^1\.85'; then \
