@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
+use super::sources::Cut;
 use crate::event::Event;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
@@ -110,8 +111,12 @@ impl Dispatcher {
         Ok(Arrival::Held(handle))
     }
 
-    /// Gives up what is missing below the highest number that arrived.
+    /// Gives up what is missing below the highest number that arrived. Where a failure has cut off what came early,
+    /// nothing of it comes out any more, and there is no loss to tell.
     pub(super) fn give_up_gaps(&mut self, index: u32) {
+        if self.sources[index].cut != Cut::Nowhere {
+            return;
+        }
         loop {
             let id = self.sources.id(index);
             let Some(sequenced) = &mut self.sources[index].sequenced else { return };
