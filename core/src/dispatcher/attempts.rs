@@ -18,7 +18,10 @@ impl Dispatcher {
             self.tally.queued -= 1;
             let item = &mut items[slot as usize];
             if item.is_rejected {
+                let source = item.source;
                 self.settle(slot, Verdict::Failed);
+                // it may be the head still, and starts no more
+                self.note_head(source);
                 continue;
             }
             item.state = State::Running;
