@@ -103,6 +103,9 @@ impl Dispatcher {
         state.in_flight += 1;
         self.tally.accepted += 1;
         self.tally.queued += 1;
+        if let Some(lane) = lane {
+            self.expect_in_lane(lane);
+        }
         let handle = self.items.handle(slot);
         if is_ready {
             self.bring_in_order(index, seq);

@@ -16,6 +16,8 @@ struct LaneState {
     /// The item in the line or running, or no slot.
     owner: u32,
     queue: Fifo<Work>,
+    /// How many came early and stand nowhere yet: they keep the lane's number.
+    early: u32,
 }
 
 /// All lanes that the host has numbered.
@@ -35,19 +37,27 @@ impl Lanes {
     fn get(&mut self, lane: Lane) -> &mut LaneState {
         let index = lane.number() as usize;
         if index >= self.lanes.len() {
-            self.lanes.resize_with(index + 1, || LaneState { owner: NIL, queue: Fifo::default() });
+            self.lanes.resize_with(index + 1, || LaneState { owner: NIL, queue: Fifo::default(), early: 0 });
         }
         &mut self.lanes[index]
     }
 }
 
 impl Dispatcher {
-    /// Puts an item in the line, or behind those of its lane.
+    /// Notes that an item of a lane came early.
+    pub(super) fn expect_in_lane(&mut self, lane: Lane) {
+        self.lanes.get(lane).early += 1;
+    }
+
+    /// Puts an item that came early in the line, or behind those of its lane.
     #[inline]
     pub(super) fn enter_lane(&mut self, slot: u32) {
         match self.items[slot].lane {
             None => self.join_line(slot),
-            Some(lane) => self.enter_shared_lane(slot, lane),
+            Some(lane) => {
+                self.lanes.get(lane).early -= 1;
+                self.enter_shared_lane(slot, lane);
+            }
         }
     }
 
@@ -103,6 +113,13 @@ impl Dispatcher {
                 }
             }
             (State::Ready, None) => self.line.remove(&mut self.items, slot),
+            (State::Early, Some(lane)) => {
+                let state = self.lanes.get(lane);
+                state.early -= 1;
+                if state.owner == NIL {
+                    self.idle(lane);
+                }
+            }
             // one that came early stands nowhere yet; the others have started
             (_, _) => {}
         }
@@ -147,7 +164,10 @@ impl Dispatcher {
     }
 
     fn idle(&mut self, lane: Lane) {
-        self.lanes.get(lane).owner = NIL;
-        self.events.push_back(Event::LaneIdle { lane });
+        let state = self.lanes.get(lane);
+        state.owner = NIL;
+        if state.early == 0 {
+            self.events.push_back(Event::LaneIdle { lane });
+        }
     }
 }
