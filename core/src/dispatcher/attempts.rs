@@ -30,7 +30,7 @@ impl Dispatcher {
             self.tally.running += 1;
             self.tally.started += 1;
             if !self.sources.is_single() {
-                self.sources.started(source);
+                self.sources.started(source, self.tally.started);
                 self.note_head(source);
             }
             return Some(run);

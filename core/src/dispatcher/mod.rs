@@ -151,9 +151,11 @@ impl Dispatcher {
         if self.phase != Phase::Open {
             return None;
         }
-        let source = self.sources.open(options, self.capacity);
-        // the first source was alone until now
-        if source.is_some() {
+        let was_single = self.sources.is_single();
+        let source = self.sources.open(options, self.capacity, self.tally.started);
+        if was_single && !self.sources.is_single() {
+            // the first source was alone until now, and its turns were not noted
+            self.sources.note_starts_alone(self.tally.started);
             self.note_head(0);
         }
         source

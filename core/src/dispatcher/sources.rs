@@ -38,8 +38,10 @@ pub(super) struct SourceState {
     pub(super) lent: u32,
     /// The item at the failed position, or no slot.
     pub(super) failed: u32,
-    /// When an item of it was last started, in starts of the dispatcher.
+    /// When an item of it was last started, in starts of the dispatcher; 0 if none was.
     last_start: u64,
+    /// The starts of the dispatcher before it was opened.
+    starts_before: u64,
     /// Whether it stands in `Sources::heads`.
     in_heads: bool,
 }
@@ -61,6 +63,7 @@ impl SourceState {
             lent: NIL,
             failed: NIL,
             last_start: 0,
+            starts_before: 0,
             in_heads: false,
         }
     }
@@ -111,11 +114,11 @@ pub(super) struct Sources {
     open: u32,
     /// Those whose head may start, the least recently started first. Only kept where there are several.
     heads: BTreeSet<(u64, u32)>,
-    starts: u64,
 }
 
 impl Sources {
-    pub(super) fn open(&mut self, options: SourceOptions, capacity: u32) -> Option<Source> {
+    /// A new source; `starts` are those of the dispatcher until now.
+    pub(super) fn open(&mut self, options: SourceOptions, capacity: u32, starts: u64) -> Option<Source> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.sources.len() < MAX_ITEMS => {
@@ -132,6 +135,7 @@ impl Sources {
             keyed: options.keyed,
             next_seq: options.start.unwrap_or(0),
             sequenced,
+            starts_before: starts,
             ..SourceState::blank()
         };
         let epoch = source.epoch;
@@ -207,10 +211,17 @@ impl Sources {
         self.heads.first().map(|&(_, index)| index)
     }
 
-    /// Notes that an item of a source starts.
-    pub(super) fn started(&mut self, index: u32) {
-        self.starts += 1;
-        let (starts, source) = (self.starts, &mut self.sources[index as usize]);
+    /// Notes when the first source started last, which was not noted while it was alone.
+    pub(super) fn note_starts_alone(&mut self, starts: u64) {
+        let first = &mut self.sources[0];
+        if first.is_open && starts > first.starts_before {
+            first.last_start = starts;
+        }
+    }
+
+    /// Notes that an item of a source starts, which is the start of this number.
+    pub(super) fn started(&mut self, index: u32, starts: u64) {
+        let source = &mut self.sources[index as usize];
         if source.in_heads {
             self.heads.remove(&(source.last_start, index));
             self.heads.insert((starts, index));
