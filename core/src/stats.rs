@@ -46,7 +46,8 @@ pub struct Stats {
     pub concurrency: u64,
     /// The most items of a source that may be in flight.
     pub capacity: u64,
-    /// How long ago the oldest item in flight was accepted, in microseconds in serialised form; 0 without one.
+    /// How long the head of a release order is waited for, the longest of all sources, as
+    /// [`Blocked::age`]; 0 when nothing is in flight. Microseconds in serialised form.
     #[cfg_attr(feature = "serde", serde(serialize_with = "micros"))]
     pub oldest_age: Duration,
 }

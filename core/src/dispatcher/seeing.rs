@@ -43,8 +43,7 @@ impl Dispatcher {
     /// Counters and gauges. O(sources).
     #[must_use]
     pub fn stats(&self, now: Time) -> Stats {
-        let oldest = self.sources.indices().filter_map(|index| self.sources[index].order.head());
-        let oldest = oldest.map(|slot| self.items[slot].accepted).min();
+        let oldest = self.sources.indices().filter_map(|index| self.waits_since(index)).min();
         let tally = &self.tally;
         let in_flight = tally.accepted - tally.released;
         Stats {
@@ -65,7 +64,7 @@ impl Dispatcher {
             in_flight,
             concurrency: self.concurrency.into(),
             capacity: self.capacity.into(),
-            oldest_age: oldest.map_or(Duration::ZERO, |accepted| age(now, accepted)),
+            oldest_age: oldest.map_or(Duration::ZERO, |since| age(now, since)),
         }
     }
 
@@ -92,6 +91,13 @@ impl Dispatcher {
         let (seq, attempt): (Seq, u32) = (item.seq, item.attempt);
         let waiting = u64::from(source.in_flight) - 1;
         Some(Blocked { seq, attempt, age: age(now, item.accepted), waiting, state })
+    }
+
+    /// Since when the head of a release order is waited for: an item, or a number that is missing.
+    fn waits_since(&self, index: u32) -> Option<Time> {
+        let source = &self.sources[index];
+        let early = || source.sequenced.as_ref().filter(|sequenced| sequenced.waiting > 0);
+        source.order.head().map_or_else(|| early().map(|s| s.since), |slot| Some(self.items[slot].accepted))
     }
 }
 
