@@ -75,11 +75,11 @@ impl Dispatcher {
         let Some(sequenced) = &mut state.sequenced else { return Err(PushError::Numbering) };
         match sequenced.sequencer.look(seq) {
             Insert::Ready | Insert::Held => {}
-            Insert::Duplicate => {
+            Insert::Duplicate if !sequenced.has_left_early(seq) => {
                 self.tally.duplicate += 1;
                 return Ok(Arrival::Duplicate);
             }
-            Insert::Late => {
+            Insert::Duplicate | Insert::Late => {
                 self.tally.late += 1;
                 return Ok(Arrival::Late);
             }
@@ -179,9 +179,14 @@ impl Dispatcher {
             }
             let place = sequenced.place(seq);
             let slot = core::mem::replace(&mut sequenced.early[place], NIL);
-            sequenced.waiting -= 1;
             sequenced.since = now;
             seq += 1;
+            if slot == NIL {
+                // unordered, it was cancelled and has left
+                sequenced.sequencer.leave(seq - 1);
+                continue;
+            }
+            sequenced.waiting -= 1;
             self.enter_order(slot);
             match self.items[slot].state {
                 // cancelled before its turn
@@ -202,6 +207,17 @@ impl Dispatcher {
         for slot in early {
             self.enter_order(slot);
         }
+    }
+
+    /// Unordered, lets an item leave that came early and was cancelled. Its number counts as arrived.
+    pub(super) fn leave_early(&mut self, slot: u32) {
+        let (index, seq) = (self.items[slot].source, self.items[slot].seq);
+        let Some(sequenced) = &mut self.sources[index].sequenced else { return };
+        let place = sequenced.place(seq);
+        sequenced.early[place] = NIL;
+        sequenced.waiting -= 1;
+        self.enter_order(slot);
+        self.pass(slot);
     }
 
     #[cold]

@@ -150,9 +150,11 @@ impl Dispatcher {
             }
             Verdict::Cancelled(_) => {
                 self.tally.cancelled += 1;
-                // one that came early leaves when its turn has come
-                if !was_early {
-                    self.leave_in_turn(slot);
+                match (was_early, self.ordered) {
+                    // it leaves when its turn has come
+                    (true, true) => {}
+                    (true, false) => self.leave_early(slot),
+                    (false, _) => self.leave_in_turn(slot),
                 }
                 return;
             }

@@ -82,6 +82,11 @@ impl Sequenced {
         // the size is a power of two
         seq as usize & (self.early.len() - 1)
     }
+
+    /// Whether a number that is in has left before its turn: unordered, where its item was cancelled.
+    pub(super) fn has_left_early(&self, seq: Seq) -> bool {
+        seq >= self.sequencer.expected() && self.early[self.place(seq)] == NIL
+    }
 }
 
 /// Where what comes out is cut off by a failure.
