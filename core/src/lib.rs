@@ -7,6 +7,8 @@
 extern crate alloc;
 
 mod dispatcher;
+#[cfg(feature = "futures")]
+mod driver;
 mod event;
 mod fifo;
 mod ids;
@@ -19,6 +21,11 @@ mod stats;
 mod time;
 
 pub use dispatcher::Dispatcher;
+#[cfg(feature = "futures")]
+pub use driver::{
+    ByKey, ByOptionalKey, Failure, FailureKind, Fallible, InOrder, InOrderExt, InOrderMap, Key,
+    Mode, NoKey, Plain, Stop,
+};
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Seq, Slot, Source};
 pub use options::{OnFailure, Options, OptionsError, SequencerOptions, SourceOptions};

@@ -1,0 +1,169 @@
+//! What goes wrong, and what is left over.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Seq;
+
+/// What comes out in the place of a result.
+///
+/// `T` is the item where a [`Processor`](super::Processor) keeps its items, else `()`.
+pub struct Failure<E, T = ()> {
+    /// What happened.
+    pub kind: FailureKind<E>,
+    /// The item's position.
+    pub seq: Seq,
+    /// The number of its last attempt; 0 where none started.
+    pub attempt: u32,
+    /// The item, where items are kept.
+    pub item: T,
+    cause: Option<Stop<E>>,
+}
+
+/// What happened to an item that has no result.
+#[non_exhaustive]
+pub enum FailureKind<E> {
+    /// The handler returned this error.
+    Handler(E),
+    /// The handler, under [`OnFailure::Fail`](crate::OnFailure::Fail), or `on_result` returned this error, and it
+    /// stopped the processor: everybody who asks what stopped it gets the same.
+    Stopped(Arc<E>),
+    /// It was cancelled.
+    Cancelled,
+    /// It is behind a failure, or the processor was closed before it was settled.
+    Closed,
+}
+
+/// The failure that stopped a [`Processor`](super::Processor).
+pub struct Stop<E> {
+    /// The position of the item that failed.
+    pub seq: Seq,
+    /// The number of its last attempt.
+    pub attempt: u32,
+    /// The error of the handler, or of `on_result`.
+    pub error: Arc<E>,
+}
+
+impl<E, T> Failure<E, T> {
+    pub(super) fn new(kind: FailureKind<E>, seq: Seq, attempt: u32, item: T) -> Self {
+        Self { kind, seq, attempt, item, cause: None }
+    }
+
+    pub(super) fn because_of(mut self, stop: Option<Stop<E>>) -> Self {
+        self.cause = stop;
+        self
+    }
+
+    /// The error of the handler or of `on_result`, if it was one.
+    pub fn error(&self) -> Option<&E> {
+        match &self.kind {
+            FailureKind::Handler(error) => Some(error),
+            FailureKind::Stopped(error) => Some(error),
+            FailureKind::Cancelled | FailureKind::Closed => None,
+        }
+    }
+
+    /// The failure of another item because of which this one is [`Closed`](FailureKind::Closed).
+    pub fn cause(&self) -> Option<&Stop<E>> {
+        self.cause.as_ref()
+    }
+}
+
+impl<E> Clone for Stop<E> {
+    fn clone(&self) -> Self {
+        Self { seq: self.seq, attempt: self.attempt, error: Arc::clone(&self.error) }
+    }
+}
+
+impl<E: Clone, T: Clone> Clone for Failure<E, T> {
+    fn clone(&self) -> Self {
+        Self {
+            kind: self.kind.clone(),
+            seq: self.seq,
+            attempt: self.attempt,
+            item: self.item.clone(),
+            cause: self.cause.clone(),
+        }
+    }
+}
+
+impl<E: Clone> Clone for FailureKind<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Handler(error) => Self::Handler(error.clone()),
+            Self::Stopped(error) => Self::Stopped(Arc::clone(error)),
+            Self::Cancelled => Self::Cancelled,
+            Self::Closed => Self::Closed,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for FailureKind<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handler(error) => error.fmt(f),
+            Self::Stopped(error) => error.fmt(f),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Closed => f.write_str("closed before it was done"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for FailureKind<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handler(error) => f.debug_tuple("Handler").field(error).finish(),
+            Self::Stopped(error) => f.debug_tuple("Stopped").field(error).finish(),
+            Self::Cancelled => f.write_str("Cancelled"),
+            Self::Closed => f.write_str("Closed"),
+        }
+    }
+}
+
+impl<E: fmt::Display, T> fmt::Display for Failure<E, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "item {}: {}", self.seq, self.kind)
+    }
+}
+
+/// Without the item, of which nothing is asked.
+impl<E: fmt::Debug, T> fmt::Debug for Failure<E, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.kind)
+            .field("seq", &self.seq)
+            .field("attempt", &self.attempt)
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Error + 'static, T> Error for Failure<E, T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let error = self.error().or(self.cause.as_ref().map(|stop| &*stop.error));
+        error.map(|error| error as &(dyn Error + 'static))
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Stop<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stop")
+            .field("seq", &self.seq)
+            .field("attempt", &self.attempt)
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Stop<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stopped by item {}: {}", self.seq, self.error)
+    }
+}
+
+impl<E: Error + 'static> Error for Stop<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.error)
+    }
+}

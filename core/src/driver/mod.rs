@@ -1,0 +1,127 @@
+//! Drives futures: streams whose results come in order, and the long-lived [`Processor`].
+
+mod attempt;
+mod failure;
+mod key;
+mod results;
+mod source;
+mod state;
+mod wake;
+
+use std::hash::Hash;
+
+use futures_core::Stream;
+
+pub use failure::{Failure, FailureKind, Stop};
+pub use key::{ByKey, ByOptionalKey, Key, NoKey};
+pub use results::{Fallible, InOrder, InOrderMap, Mode, Plain};
+
+use crate::Options;
+
+/// Runs a handler for the items of a stream, several at once, and gives the results out in the order of the items.
+///
+/// Unlike `buffered` the number of handlers that run ([`Options::concurrency`]) is apart from how far they may be
+/// ahead of the consumer ([`Options::capacity`]), so that one slow item idles nobody.
+pub trait InOrderExt: Stream + Sized {
+    /// For a handler that may fail.
+    ///
+    /// By default ([`OnFailure::Fail`](crate::OnFailure::Fail)) everything before a failed item comes out, then its
+    /// [`Failure`], and nothing after it; with [`OnFailure::Emit`](crate::OnFailure::Emit) the failure takes the place
+    /// of the result, and the rest goes on.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, TryStreamExt, stream};
+    /// use inorder::{InOrderExt, Options};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let double = async |x: u32| x.checked_mul(2).ok_or("too large");
+    /// let doubled = stream::iter([1, 2, 3]).in_order(Options::new().concurrency(2), double);
+    /// assert_eq!(doubled.try_collect::<Vec<_>>().await.unwrap(), [2, 4, 6]);
+    ///
+    /// let mut doubled = stream::iter([1, u32::MAX, 3]).in_order(Options::new(), double);
+    /// assert_eq!(doubled.next().await.unwrap().unwrap(), 2);
+    /// let failure = doubled.next().await.unwrap().unwrap_err();
+    /// assert_eq!((failure.seq, failure.error()), (1, Some(&"too large")));
+    /// assert!(doubled.next().await.is_none());
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    fn in_order<H, F, R, E>(self, options: Options, handler: H) -> InOrder<Self, H, F>
+    where
+        H: FnMut(Self::Item) -> F,
+        F: Future<Output = Result<R, E>>,
+    {
+        InOrder::new(self, &options, NoKey, handler)
+    }
+
+    /// For a handler that cannot fail.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use inorder::{InOrderExt, Options};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let squares = stream::iter(1..=3).in_order_map(Options::new().concurrency(2), async |x| x * x);
+    /// assert_eq!(squares.collect::<Vec<_>>().await, [1, 4, 9]);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    fn in_order_map<H, F>(self, options: Options, handler: H) -> InOrderMap<Self, H, F>
+    where
+        H: FnMut(Self::Item) -> F,
+        F: Future,
+    {
+        InOrder::new(self, &options, NoKey, handler)
+    }
+
+    /// Like [`in_order`](Self::in_order), and items with the same key never run at the same time: they run in their
+    /// order, whatever runs beside them. To find keys that are free it reads ahead as far as the capacity allows.
+    ///
+    /// A key that is an `Option` is a key like any other, `None` too; see
+    /// [`in_order_by_optional_key`](Self::in_order_by_optional_key).
+    ///
+    /// # Panics
+    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    fn in_order_by_key<Q, K, H, F, R, E>(
+        self,
+        options: Options,
+        key: K,
+        handler: H,
+    ) -> InOrder<Self, H, F, ByKey<K>>
+    where
+        Q: Eq + Hash,
+        K: FnMut(&Self::Item) -> Q,
+        H: FnMut(Self::Item) -> F,
+        F: Future<Output = Result<R, E>>,
+    {
+        InOrder::new(self, &options, ByKey(key), handler)
+    }
+
+    /// Like [`in_order_by_key`](Self::in_order_by_key), where an item without a key is on its own: it waits for no
+    /// other, and no other for it.
+    ///
+    /// # Panics
+    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    fn in_order_by_optional_key<Q, K, H, F, R, E>(
+        self,
+        options: Options,
+        key: K,
+        handler: H,
+    ) -> InOrder<Self, H, F, ByOptionalKey<K>>
+    where
+        Q: Eq + Hash,
+        K: FnMut(&Self::Item) -> Option<Q>,
+        H: FnMut(Self::Item) -> F,
+        F: Future<Output = Result<R, E>>,
+    {
+        InOrder::new(self, &options, ByOptionalKey(key), handler)
+    }
+}
+
+impl<S: Stream> InOrderExt for S {}

@@ -1,0 +1,241 @@
+//! The one place where the drivers touch the [`Dispatcher`].
+//!
+//! | what happens | command | who |
+//! |---|---|---|
+//! | an item comes | `push` `push_at` `refuse` | source, offer |
+//! | its source ends | `end` | source |
+//! | an attempt ended | `complete` | source, engine |
+//! | a ticket is cancelled | `cancel` | ticket |
+//! | a result is wanted | `poll_release` | results, delivery |
+//! | it was taken, or could not be delivered | `released` `undelivered` | results, delivery |
+//! | the timer rings | `handle_timeout` | engine |
+//! | the end | `close` | processor |
+//!
+//! After each comes [`State::drain`]. It calls nothing that a user wrote.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::event::{Event, Rest, Why};
+use crate::{
+    Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, Outcome, PushError, Release,
+    Run, Seq, Source, SourceOptions, Stats, Time,
+};
+
+/// What a driver keeps by slot, and what it does there when the dispatcher tells.
+pub(super) trait Slots {
+    /// The outcome of an attempt is fixed: stop it.
+    fn signal(&mut self, run: Run);
+    /// The item left without a result.
+    fn passed(&mut self, handle: Handle, why: Why);
+    /// The item was inside when all was stopped.
+    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>);
+    /// Nothing of the lane is left.
+    fn lane_idle(&mut self, lane: Lane);
+    /// These numbers were given up.
+    fn lost(&mut self, first: Seq, last: Seq);
+}
+
+/// A dispatcher with one source, and the runs that it started and nobody has begun.
+#[derive(Debug)]
+pub(super) struct State {
+    dispatcher: Dispatcher,
+    source: Source,
+    runs: VecDeque<Run>,
+    /// How many of the runs were stopped before they began.
+    stopped: usize,
+    now: Time,
+    /// There is room for those who wait, or they are to be turned away.
+    room: bool,
+    drained: bool,
+}
+
+impl State {
+    /// # Panics
+    /// Where an option is out of its bounds.
+    pub(super) fn new(options: &Options, source: SourceOptions) -> Self {
+        let mut dispatcher = match Dispatcher::new(options) {
+            Ok(dispatcher) => dispatcher,
+            Err(error) => panic!("{error}"),
+        };
+        let source = dispatcher
+            .open_source(source)
+            .expect("a new dispatcher is open, and has no source yet");
+        Self {
+            dispatcher,
+            source,
+            runs: VecDeque::new(),
+            stopped: 0,
+            now: Time::default(),
+            room: false,
+            drained: false,
+        }
+    }
+
+    // getters
+
+    /// How many items a stream may read.
+    #[inline]
+    pub(super) fn wants(&self) -> usize {
+        self.dispatcher.wants(self.source)
+    }
+
+    /// Items in flight.
+    pub(super) fn len(&self) -> usize {
+        self.dispatcher.len()
+    }
+
+    /// Whether the source has ended and nothing of it is left.
+    #[inline]
+    pub(super) fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Whether it is closed and nothing is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.dispatcher.is_drained()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.dispatcher.is_closed()
+    }
+
+    pub(super) fn seq_of(&self, handle: Handle) -> Option<Seq> {
+        self.dispatcher.seq_of(handle)
+    }
+
+    /// The lowest number in flight.
+    pub(super) fn oldest(&self) -> Option<Seq> {
+        self.dispatcher.oldest(self.source)
+    }
+
+    /// The item at the failed position.
+    pub(super) fn failed(&self) -> Option<Handle> {
+        self.dispatcher.failed(self.source)
+    }
+
+    pub(super) fn stats(&self, now: Time) -> Stats {
+        self.dispatcher.stats(now.max(self.now))
+    }
+
+    pub(super) fn why_blocked(&self, now: Time) -> Option<Blocked> {
+        self.dispatcher.why_blocked(now.max(self.now), self.source)
+    }
+
+    pub(super) fn timeout(&self) -> Option<Time> {
+        self.dispatcher.poll_timeout()
+    }
+
+    /// Whether an attempt waits to be begun.
+    pub(super) fn has_runs(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    // commands: all are given at the time that was set last
+
+    /// Sets the time. A driver reads its clock once per wake-up.
+    pub(super) fn set_now(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, lane: Option<Lane>) -> Result<Handle, PushError> {
+        self.dispatcher.push(self.now, self.source, lane)
+    }
+
+    pub(super) fn push_at(&mut self, lane: Option<Lane>, seq: Seq) -> Result<Arrival, PushError> {
+        self.dispatcher.push_at(self.now, self.source, lane, seq)
+    }
+
+    pub(super) fn refuse(&mut self) {
+        self.dispatcher.refuse(self.now);
+    }
+
+    pub(super) fn end(&mut self) {
+        self.dispatcher.end(self.now, self.source);
+    }
+
+    #[inline]
+    pub(super) fn complete(&mut self, run: Run, outcome: Outcome) -> Completion {
+        self.dispatcher.complete(self.now, run.handle, run.attempt, outcome)
+    }
+
+    pub(super) fn cancel(&mut self, handle: Handle) -> bool {
+        self.dispatcher.cancel(self.now, handle)
+    }
+
+    #[inline]
+    pub(super) fn released(&mut self, handle: Handle) {
+        self.dispatcher.released(self.now, handle);
+    }
+
+    pub(super) fn undelivered(&mut self, handle: Handle) {
+        self.dispatcher.undelivered(self.now, handle);
+    }
+
+    pub(super) fn close(&mut self, timeout: Option<Duration>) {
+        self.dispatcher.close(self.now, timeout);
+    }
+
+    pub(super) fn handle_timeout(&mut self) {
+        self.dispatcher.handle_timeout(self.now);
+    }
+
+    /// Ends an attempt that was signalled and never began. Its run is passed over.
+    pub(super) fn stop_unbegun(&mut self, run: Run) {
+        if self.complete(run, Outcome::Cancelled) == Completion::Ignored {
+            self.stopped += 1;
+        }
+    }
+
+    // polls
+
+    /// The next attempt to begin. `is_waiting` says whether its payload is there: it is gone where it was stopped.
+    #[inline]
+    pub(super) fn next_run(&mut self, is_waiting: impl Fn(Handle) -> bool) -> Option<Run> {
+        loop {
+            let run = self.runs.pop_front()?;
+            if self.stopped == 0 || (self.seq_of(run.handle).is_some() && is_waiting(run.handle)) {
+                return Some(run);
+            }
+            self.stopped -= 1;
+        }
+    }
+
+    /// The next result, lent.
+    #[inline]
+    pub(super) fn release(&mut self) -> Option<Release> {
+        self.dispatcher.poll_release(self.source)
+    }
+
+    /// Whether there is room for those who wait; asked once.
+    pub(super) fn take_room(&mut self) -> bool {
+        std::mem::take(&mut self.room)
+    }
+
+    /// Takes all events and starts.
+    #[inline]
+    pub(super) fn drain(&mut self, slots: &mut impl Slots) {
+        loop {
+            while let Some(event) = self.dispatcher.poll_event() {
+                self.tell(event, slots);
+            }
+            // a start makes no event: no key is ever rejected here
+            let Some(run) = self.dispatcher.poll_dispatch() else { return };
+            self.runs.push_back(run);
+        }
+    }
+
+    #[cold]
+    fn tell(&mut self, event: Event, slots: &mut impl Slots) {
+        match event {
+            Event::Signal { handle, attempt, .. } => slots.signal(Run { handle, attempt }),
+            Event::Passed { handle, why } => slots.passed(handle, why),
+            Event::Left { handle, rest, why } => slots.left(handle, rest, why),
+            Event::Lost { first, last, .. } => slots.lost(first, last),
+            Event::Room { .. } => self.room = true,
+            Event::LaneIdle { lane } => slots.lane_idle(lane),
+            Event::Drained { .. } => self.drained = true,
+        }
+    }
+}
