@@ -83,13 +83,18 @@ impl Options {
         let Some(capacity) = self.capacity else { return Ok(()) };
         check_limit("capacity", capacity)?;
         if capacity < self.concurrency {
-            return Err(OptionsError::CapacityBelowConcurrency { capacity, concurrency: self.concurrency });
+            return Err(OptionsError::CapacityBelowConcurrency {
+                capacity,
+                concurrency: self.concurrency,
+            });
         }
         Ok(())
     }
 
     pub(crate) fn effective_capacity(&self) -> usize {
-        self.capacity.unwrap_or_else(|| DEFAULT_CAPACITY.max(self.concurrency.saturating_mul(4).min(MAX_ITEMS)))
+        self.capacity.unwrap_or_else(|| {
+            DEFAULT_CAPACITY.max(self.concurrency.saturating_mul(4).min(MAX_ITEMS))
+        })
     }
 }
 
@@ -196,9 +201,14 @@ pub enum OptionsError {
 impl fmt::Display for OptionsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfBounds { name, value } => write!(f, "{name} must be from 1 to {MAX_ITEMS}, not {value}"),
+            Self::OutOfBounds { name, value } => {
+                write!(f, "{name} must be from 1 to {MAX_ITEMS}, not {value}")
+            }
             Self::CapacityBelowConcurrency { capacity, concurrency } => {
-                write!(f, "capacity must be at least the concurrency of {concurrency}, not {capacity}")
+                write!(
+                    f,
+                    "capacity must be at least the concurrency of {concurrency}, not {capacity}"
+                )
             }
         }
     }
@@ -207,7 +217,11 @@ impl fmt::Display for OptionsError {
 impl core::error::Error for OptionsError {}
 
 fn check_limit(name: &'static str, value: usize) -> Result<(), OptionsError> {
-    if (1..=MAX_ITEMS).contains(&value) { Ok(()) } else { Err(OptionsError::OutOfBounds { name, value }) }
+    if (1..=MAX_ITEMS).contains(&value) {
+        Ok(())
+    } else {
+        Err(OptionsError::OutOfBounds { name, value })
+    }
 }
 
 #[cfg(test)]
@@ -226,7 +240,10 @@ mod tests {
     #[test]
     fn limits_out_of_bounds_are_named() {
         let text = |options: Options| options.check().unwrap_err().to_string();
-        assert_eq!(text(Options::new().concurrency(MAX_ITEMS + 1)), "concurrency must be from 1 to 1048576, not 1048577");
+        assert_eq!(
+            text(Options::new().concurrency(MAX_ITEMS + 1)),
+            "concurrency must be from 1 to 1048576, not 1048577"
+        );
         assert_eq!(text(Options::new().capacity(0)), "capacity must be from 1 to 1048576, not 0");
         assert_eq!(
             text(Options::new().concurrency(8).capacity(7)),

@@ -42,7 +42,9 @@ pub enum PushError {
 impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "no room: as many items as the capacity allows are accepted and not released",
+            Self::Full => {
+                "no room: as many items as the capacity allows are accepted and not released"
+            }
             Self::Closed => "closed: no more items are accepted",
             Self::Numbering => "a sequence number is given exactly where the source is sequenced",
         })

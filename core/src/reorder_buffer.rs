@@ -121,7 +121,10 @@ mod tests {
         for k in [2, 1, 0] {
             let _ = buffer.insert((1 << 40) + k, k);
         }
-        assert_eq!(core::iter::from_fn(|| buffer.pop()).map(|(_, k)| k).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(
+            core::iter::from_fn(|| buffer.pop()).map(|(_, k)| k).collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
     }
 
     #[test]

@@ -81,7 +81,8 @@ impl Sequencer {
     /// The capacity is out of its bounds.
     pub fn new(options: SequencerOptions) -> Result<Self, OptionsError> {
         options.check()?;
-        let words = options.capacity.next_multiple_of(WORD as usize).next_power_of_two() / WORD as usize;
+        let words =
+            options.capacity.next_multiple_of(WORD as usize).next_power_of_two() / WORD as usize;
         Ok(Self {
             ring: vec![0; words].into_boxed_slice(),
             capacity: options.capacity as u64,
@@ -200,7 +201,11 @@ impl Sequencer {
     /// Lets a number leave that is in and in order, before those below it too. False where it is not.
     #[inline]
     pub(crate) fn leave(&mut self, seq: Seq) -> bool {
-        if seq < self.next || seq >= self.expected || seq - self.next >= self.capacity || !self.is_in(seq) {
+        if seq < self.next
+            || seq >= self.expected
+            || seq - self.next >= self.capacity
+            || !self.is_in(seq)
+        {
             return false;
         }
         self.remove(seq);
@@ -222,7 +227,11 @@ impl Sequencer {
     #[inline]
     fn pass_holes(&mut self) {
         if self.holes {
-            self.next = if self.len == 0 { self.expected } else { self.find(self.next, self.expected, true) };
+            self.next = if self.len == 0 {
+                self.expected
+            } else {
+                self.find(self.next, self.expected, true)
+            };
             self.holes = self.next < self.expected;
         }
     }
@@ -315,7 +324,10 @@ mod tests {
         assert_eq!((s.insert(2), s.insert(5)), (Insert::Held, Insert::Held));
         s.skip_to(4);
         assert_eq!((s.next(), s.expected()), (2, 4));
-        assert_eq!((s.insert(1), s.insert(3), s.insert(2)), (Insert::Late, Insert::Late, Insert::Duplicate));
+        assert_eq!(
+            (s.insert(1), s.insert(3), s.insert(2)),
+            (Insert::Late, Insert::Late, Insert::Duplicate)
+        );
         assert_eq!((s.pop(), s.pop()), (Some(2), None));
         assert_eq!(s.next(), 4);
         assert_eq!(s.insert(4), Insert::Ready);
@@ -428,7 +440,8 @@ mod tests {
                 }
                 assert_eq!((s.next(), s.expected(), s.len()), (m.next, m.expected, m.in_.len()));
                 let held = m.in_.last().copied().unwrap_or(0);
-                let missing: Vec<Seq> = (m.expected..held.max(m.expected)).filter(|n| !m.in_.contains(n)).collect();
+                let missing: Vec<Seq> =
+                    (m.expected..held.max(m.expected)).filter(|n| !m.in_.contains(n)).collect();
                 assert_eq!(s.missing().flat_map(|(a, b)| a..=b).collect::<Vec<_>>(), missing);
             }
         }

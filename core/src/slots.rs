@@ -112,7 +112,14 @@ impl Slots {
 
     /// Takes a slot. The caller has looked that there is one.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, source: u32, seq: Seq, lane: Option<Lane>, accepted: Time, state: State) -> u32 {
+    pub(crate) fn insert(
+        &mut self,
+        source: u32,
+        seq: Seq,
+        lane: Option<Lane>,
+        accepted: Time,
+        state: State,
+    ) -> u32 {
         self.taken += 1;
         let slot = self.free;
         if let Some(item) = self.items.get_mut(slot as usize) {

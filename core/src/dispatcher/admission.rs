@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
 use crate::sequencer::Insert;
-use crate::slots::{NIL, State, Verdict};
+use crate::slots::{NIL, State};
 
 impl Dispatcher {
     /// How many items a stream may read of this source now: without keys one more than can start, with keys as many as
@@ -27,19 +27,28 @@ impl Dispatcher {
             return room;
         }
         // running and queued may be more than the concurrency
-        let startable = i64::from(self.concurrency) + 1 - i64::from(self.tally.running) - i64::from(self.tally.queued);
+        let startable = i64::from(self.concurrency) + 1
+            - i64::from(self.tally.running)
+            - i64::from(self.tally.queued);
         room.min(usize::try_from(startable).unwrap_or(0))
     }
 
     /// Whether an offer to this source would have to wait.
     #[must_use]
     pub fn is_full(&self, source: Source) -> bool {
-        self.items.is_full() || self.sources.find(source).is_some_and(|i| self.sources[i].in_flight >= self.capacity)
+        self.items.is_full()
+            || self.sources.find(source).is_some_and(|i| self.sources[i].in_flight >= self.capacity)
     }
 
     #[inline(always)]
-    pub(super) fn admit_next(&mut self, source: Source, lane: Option<Lane>) -> Result<Handle, PushError> {
-        let Some((index, state)) = self.sources.get_mut(source) else { return Err(PushError::Closed) };
+    pub(super) fn admit_next(
+        &mut self,
+        source: Source,
+        lane: Option<Lane>,
+    ) -> Result<Handle, PushError> {
+        let Some((index, state)) = self.sources.get_mut(source) else {
+            return Err(PushError::Closed);
+        };
         if state.ended || state.sequenced.is_some() {
             return Err(if state.ended { PushError::Closed } else { PushError::Numbering });
         }
@@ -66,9 +75,16 @@ impl Dispatcher {
         Ok(handle)
     }
 
-    pub(super) fn admit_at(&mut self, source: Source, lane: Option<Lane>, seq: Seq) -> Result<Arrival, PushError> {
+    pub(super) fn admit_at(
+        &mut self,
+        source: Source,
+        lane: Option<Lane>,
+        seq: Seq,
+    ) -> Result<Arrival, PushError> {
         let is_full = self.items.is_full();
-        let Some((index, state)) = self.sources.get_mut(source) else { return Err(PushError::Closed) };
+        let Some((index, state)) = self.sources.get_mut(source) else {
+            return Err(PushError::Closed);
+        };
         if state.ended {
             return Err(PushError::Closed);
         }
@@ -188,10 +204,11 @@ impl Dispatcher {
             }
             sequenced.waiting -= 1;
             self.enter_order(slot);
-            match self.items[slot].state {
-                // cancelled before its turn
-                State::Held(Verdict::Cancelled(_)) => self.leave_in_turn(slot),
-                _ => self.enter_lane(slot),
+            if self.items[slot].state == State::Early {
+                self.enter_lane(slot);
+            } else {
+                // it was cancelled before its turn
+                self.leave_in_turn(slot);
             }
         }
     }
@@ -201,7 +218,8 @@ impl Dispatcher {
     pub(super) fn bring_early(&mut self, index: u32) {
         let Some(sequenced) = &mut self.sources[index].sequenced else { return };
         sequenced.waiting = 0;
-        let mut early: Vec<u32> = sequenced.early.iter().copied().filter(|slot| *slot != NIL).collect();
+        let mut early: Vec<u32> =
+            sequenced.early.iter().copied().filter(|slot| *slot != NIL).collect();
         sequenced.early.fill(NIL);
         early.sort_unstable_by_key(|slot| self.items[*slot].seq);
         for slot in early {

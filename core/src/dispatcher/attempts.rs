@@ -26,7 +26,8 @@ impl Dispatcher {
             }
             item.state = State::Running;
             item.attempt += 1;
-            let (run, source) = (Run { handle: item.handle(slot), attempt: item.attempt }, item.source);
+            let (run, source) =
+                (Run { handle: item.handle(slot), attempt: item.attempt }, item.source);
             self.tally.running += 1;
             self.tally.started += 1;
             if !self.sources.is_single() {
@@ -39,7 +40,12 @@ impl Dispatcher {
     }
 
     #[inline(always)]
-    pub(super) fn end_attempt(&mut self, handle: Handle, attempt: u32, outcome: Outcome) -> Completion {
+    pub(super) fn end_attempt(
+        &mut self,
+        handle: Handle,
+        attempt: u32,
+        outcome: Outcome,
+    ) -> Completion {
         let Some((slot, item)) = self.items.lookup_mut(handle) else { return self.stale() };
         if item.state != State::Running || item.attempt != attempt {
             return self.end_old_attempt(slot, attempt);
@@ -184,7 +190,9 @@ impl Dispatcher {
             Cut::Unsettled => false,
         };
         match verdict {
-            Verdict::Failed if is_before && self.on_failure == OnFailure::Fail => self.cut_off(slot),
+            Verdict::Failed if is_before && self.on_failure == OnFailure::Fail => {
+                self.cut_off(slot);
+            }
             Verdict::Ok | Verdict::Failed if is_before => {}
             Verdict::Cancelled(_) if is_before => self.leave_in_turn(slot),
             Verdict::Ok | Verdict::Failed | Verdict::Cancelled(_) => self.pass(slot),

@@ -37,7 +37,11 @@ impl Lanes {
     fn get(&mut self, lane: Lane) -> &mut LaneState {
         let index = lane.number() as usize;
         if index >= self.lanes.len() {
-            self.lanes.resize_with(index + 1, || LaneState { owner: NIL, queue: Fifo::default(), early: 0 });
+            self.lanes.resize_with(index + 1, || LaneState {
+                owner: NIL,
+                queue: Fifo::default(),
+                early: 0,
+            });
         }
         &mut self.lanes[index]
     }
@@ -95,7 +99,9 @@ impl Dispatcher {
     pub(super) fn unqueue(&mut self, slot: u32) {
         let item = &self.items[slot];
         match (item.state, item.lane) {
-            (State::Waiting, Some(lane)) => self.lanes.get(lane).queue.remove(&mut self.items, slot),
+            (State::Waiting, Some(lane)) => {
+                self.lanes.get(lane).queue.remove(&mut self.items, slot);
+            }
             (State::Ready, Some(lane)) => {
                 let state = self.lanes.get(lane);
                 match state.queue.pop_front(&mut self.items) {

@@ -167,7 +167,12 @@ impl Dispatcher {
     /// # Errors
     /// See [`PushError`]. Nothing is taken, and nothing counted.
     #[inline]
-    pub fn push(&mut self, now: Time, source: Source, lane: Option<Lane>) -> Result<Handle, PushError> {
+    pub fn push(
+        &mut self,
+        now: Time,
+        source: Source,
+        lane: Option<Lane>,
+    ) -> Result<Handle, PushError> {
         self.advance_clock(now);
         self.admit_next(source, lane)
     }
@@ -217,7 +222,13 @@ impl Dispatcher {
 
     /// Says that an attempt ended.
     #[inline]
-    pub fn complete(&mut self, now: Time, handle: Handle, attempt: u32, outcome: Outcome) -> Completion {
+    pub fn complete(
+        &mut self,
+        now: Time,
+        handle: Handle,
+        attempt: u32,
+        outcome: Outcome,
+    ) -> Completion {
         self.advance_clock(now);
         self.end_attempt(handle, attempt, outcome)
     }
@@ -269,7 +280,11 @@ impl Dispatcher {
     #[must_use]
     pub fn poll_dispatch(&mut self) -> Option<Run> {
         // most often there is nothing: asked after every command
-        if self.line.is_empty() || self.tally.running >= self.concurrency { None } else { self.start_next() }
+        if self.line.is_empty() || self.tally.running >= self.concurrency {
+            None
+        } else {
+            self.start_next()
+        }
     }
 
     /// Lends the next result of a source, if it is there and none is lent.

@@ -24,7 +24,11 @@ impl Dispatcher {
         if let Some(head) = state.order.head() {
             return Some(self.items[head].seq);
         }
-        state.sequenced.as_ref().filter(|sequenced| sequenced.waiting > 0).map(|s| s.sequencer.expected())
+        state
+            .sequenced
+            .as_ref()
+            .filter(|sequenced| sequenced.waiting > 0)
+            .map(|s| s.sequencer.expected())
     }
 
     #[inline(always)]
@@ -37,14 +41,16 @@ impl Dispatcher {
             (false, _) => return None,
         };
         let item = &mut self.items[slot];
-        let (verdict, what) = match item.state {
-            State::Held(Verdict::Ok) => (Verdict::Ok, What::Ok),
-            State::Held(Verdict::Failed) => (Verdict::Failed, What::Failed),
-            _ => return None,
+        let State::Held(verdict) = item.state else { return None };
+        let what = match verdict {
+            Verdict::Ok => What::Ok,
+            Verdict::Failed => What::Failed,
+            Verdict::Cancelled(_) => return None,
         };
         item.state = State::Lent(verdict);
         state.lent = slot;
-        let release = Release { handle: item.handle(slot), seq: item.seq, attempt: item.attempt, what };
+        let release =
+            Release { handle: item.handle(slot), seq: item.seq, attempt: item.attempt, what };
         if !self.ordered {
             state.settled.remove(&mut self.items, slot);
         }
@@ -68,7 +74,9 @@ impl Dispatcher {
         let Some((slot, index)) = self.lent(handle) else { return false };
         self.cut_off(slot);
         // what was settled and not delivered comes after it, whatever its number
-        let settled: Vec<u32> = core::iter::from_fn(|| self.sources[index].settled.pop_front(&mut self.items)).collect();
+        let settled: Vec<u32> =
+            core::iter::from_fn(|| self.sources[index].settled.pop_front(&mut self.items))
+                .collect();
         for slot in settled {
             self.pass(slot);
         }
@@ -94,7 +102,9 @@ impl Dispatcher {
         let behind: Vec<u32> = behind.filter(|other| *other != slot).collect();
         for other in behind {
             match self.items[other].state {
-                State::Early | State::Waiting | State::Ready => self.settle_unstarted(other, Why::Failure),
+                State::Early | State::Waiting | State::Ready => {
+                    self.settle_unstarted(other, Why::Failure);
+                }
                 State::Running => self.signal(other, Why::Failure),
                 State::Held(verdict) => {
                     // unordered, what was settled before comes out before
@@ -121,9 +131,10 @@ impl Dispatcher {
     /// Lets an item leave without a result, wherever it is in the order.
     pub(super) fn pass(&mut self, slot: u32) {
         let index = self.items[slot].source;
-        let why = match self.items[slot].state {
-            State::Held(Verdict::Cancelled(why)) => why,
-            _ => Why::Failure,
+        let why = if let State::Held(Verdict::Cancelled(why)) = self.items[slot].state {
+            why
+        } else {
+            Why::Failure
         };
         let handle = self.items.handle(slot);
         self.events.push_back(Event::Passed { handle, why });

@@ -97,7 +97,10 @@ impl Dispatcher {
     fn waits_since(&self, index: u32) -> Option<Time> {
         let source = &self.sources[index];
         let early = || source.sequenced.as_ref().filter(|sequenced| sequenced.waiting > 0);
-        source.order.head().map_or_else(|| early().map(|s| s.since), |slot| Some(self.items[slot].accepted))
+        source
+            .order
+            .head()
+            .map_or_else(|| early().map(|s| s.since), |slot| Some(self.items[slot].accepted))
     }
 }
 

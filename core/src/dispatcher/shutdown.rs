@@ -89,7 +89,9 @@ impl Dispatcher {
     pub(super) fn leave_behind(&mut self, slot: u32, rest: Rest) {
         let (State::Held(verdict) | State::Lent(verdict)) = self.items[slot].state else { return };
         let why = match verdict {
-            Verdict::Ok | Verdict::Failed if self.on_failure == OnFailure::Fail => Some(Why::Closed),
+            Verdict::Ok | Verdict::Failed if self.on_failure == OnFailure::Fail => {
+                Some(Why::Closed)
+            }
             Verdict::Ok | Verdict::Failed => None,
             Verdict::Cancelled(why) => Some(why),
         };
@@ -104,7 +106,9 @@ impl Dispatcher {
         self.phase = Phase::Grace(self.now.after(GRACE));
         for slot in self.everything() {
             match self.items[slot].state {
-                State::Early | State::Waiting | State::Ready => self.settle_unstarted(slot, Why::Closed),
+                State::Early | State::Waiting | State::Ready => {
+                    self.settle_unstarted(slot, Why::Closed);
+                }
                 State::Running => self.signal(slot, Why::Closed),
                 State::Held(_) | State::Lent(_) => self.leave_behind(slot, Rest::Settled),
                 State::Free | State::Detached => {}
@@ -119,7 +123,7 @@ impl Dispatcher {
             let why = self.items[slot].fate;
             self.events.push_back(Event::Left { handle, rest: Rest::Detached, why });
             self.tally.running -= 1;
-                self.tally.cancelled += 1;
+            self.tally.cancelled += 1;
             self.unlink(slot);
             self.items[slot].state = State::Detached;
             self.note_drained(index);
@@ -131,7 +135,9 @@ impl Dispatcher {
         let mut slots = Vec::with_capacity(self.items.taken());
         for index in self.sources.indices() {
             let order = &self.sources[index].order;
-            slots.extend(core::iter::successors(order.head(), |slot| order.after(&self.items, *slot)));
+            slots.extend(core::iter::successors(order.head(), |slot| {
+                order.after(&self.items, *slot)
+            }));
         }
         slots
     }

@@ -123,7 +123,12 @@ pub(super) struct Sources {
 
 impl Sources {
     /// A new source; `starts` are those of the dispatcher until now.
-    pub(super) fn open(&mut self, options: SourceOptions, capacity: u32, starts: u64) -> Option<Source> {
+    pub(super) fn open(
+        &mut self,
+        options: SourceOptions,
+        capacity: u32,
+        starts: u64,
+    ) -> Option<Source> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.sources.len() < MAX_ITEMS => {
@@ -132,7 +137,8 @@ impl Sources {
             }
             None => return None,
         };
-        let sequenced = options.start.and_then(|start| Sequenced::new(start, capacity)).map(Box::new);
+        let sequenced =
+            options.start.and_then(|start| Sequenced::new(start, capacity)).map(Box::new);
         let source = &mut self.sources[index as usize];
         *source = SourceState {
             epoch: source.epoch,
@@ -168,13 +174,21 @@ impl Sources {
     #[inline]
     pub(super) fn get_mut(&mut self, source: Source) -> Option<(u32, &mut SourceState)> {
         let state = self.sources.get_mut(source.index() as usize)?;
-        if u64::from(state.epoch) == source.epoch() && state.is_open { Some((source.index(), state)) } else { None }
+        if u64::from(state.epoch) == source.epoch() && state.is_open {
+            Some((source.index(), state))
+        } else {
+            None
+        }
     }
 
     #[inline]
     pub(super) fn get(&self, source: Source) -> Option<(u32, &SourceState)> {
         let state = self.sources.get(source.index() as usize)?;
-        if u64::from(state.epoch) == source.epoch() && state.is_open { Some((source.index(), state)) } else { None }
+        if u64::from(state.epoch) == source.epoch() && state.is_open {
+            Some((source.index(), state))
+        } else {
+            None
+        }
     }
 
     pub(super) fn id(&self, index: u32) -> Source {

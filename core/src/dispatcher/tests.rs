@@ -241,7 +241,10 @@ fn old_handles_and_attempts_change_nothing_but_a_counter() {
         let (handle, source) = (Handle::from_bits(bits), Source::from_bits(bits | 1));
         assert!(!d.released(T0, handle) && !d.undelivered(T0, handle) && !d.reject(T0, handle));
         assert_eq!((d.push(T0, source, None), d.wants(source)), (Err(PushError::Closed), 0));
-        assert_eq!((d.poll_release(source), d.oldest(source), d.failed(source)), (None, None, None));
+        assert_eq!(
+            (d.poll_release(source), d.oldest(source), d.failed(source)),
+            (None, None, None)
+        );
         d.end(T0, source);
     }
 }
@@ -252,11 +255,10 @@ fn what_came_early_waits_for_what_is_missing() {
     let source = d.open_source(SourceOptions::new().sequenced(5)).unwrap();
     let Ok(Arrival::Held(six)) = d.push_at(T0, source, None, 6) else { panic!() };
     assert_eq!(runs(&mut d), []);
-    assert_eq!(d.why_blocked(at(3), source).map(|b| (b.seq, b.state, b.age)), Some((
-        5,
-        BlockedState::Missing,
-        Duration::from_millis(3)
-    )));
+    assert_eq!(
+        d.why_blocked(at(3), source).map(|b| (b.seq, b.state, b.age)),
+        Some((5, BlockedState::Missing, Duration::from_millis(3)))
+    );
     assert_eq!(d.push_at(T0, source, None, 6), Ok(Arrival::Duplicate));
     assert_eq!(d.push_at(T0, source, None, 4), Ok(Arrival::Late));
     assert_eq!(d.push_at(T0, source, None, 13), Ok(Arrival::TooFar));
@@ -337,7 +339,10 @@ fn closing_drains_and_its_timeout_signals_reports_and_detaches() {
     );
     assert!(d.is_drained());
     let stats = d.stats(at(251));
-    assert_eq!((stats.ok, stats.cancelled, stats.released, stats.held, stats.running), (1, 4, 0, 5, 0));
+    assert_eq!(
+        (stats.ok, stats.cancelled, stats.released, stats.held, stats.running),
+        (1, 4, 0, 5, 0)
+    );
     assert_eq!(d.complete(at(300), items[0], 1, Outcome::Ok), Completion::Ignored);
     assert_eq!(d.complete(at(300), items[0], 1, Outcome::Ok), Completion::Stale);
 }
@@ -345,7 +350,8 @@ fn closing_drains_and_its_timeout_signals_reports_and_detaches() {
 #[test]
 fn a_delivery_that_failed_is_neither_released_nor_passed() {
     for ordered in [true, false] {
-        let (mut d, source) = open(&Options::new().concurrency(2).ordered(ordered).on_failure(OnFailure::Emit));
+        let (mut d, source) =
+            open(&Options::new().concurrency(2).ordered(ordered).on_failure(OnFailure::Emit));
         let items = push(&mut d, source, 3);
         assert_eq!(runs(&mut d), items[..2]);
         ok(&mut d, items[0]);
