@@ -51,14 +51,20 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Value, String> {
     let arguments: Vec<String> = env::args().collect();
-    let given = |name| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
+    let given = |name| {
+        arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1))
+    };
     let (Some(input), Some(key)) = (given("--input"), given("--key")) else {
         return Err("want --input PATH and --key KEY".into());
     };
     let key_of = KeyOf::parse(key)?;
     let read = lines::read(input).map_err(|error| format!("INPUT={input}: {error}"))?;
 
-    let to_item = |(index, line): (usize, lines::Line)| Item { index, key: key_of.key(&line.text), duration: line.duration };
+    let to_item = |(index, line): (usize, lines::Line)| Item {
+        index,
+        key: key_of.key(&line.text),
+        duration: line.duration,
+    };
     let items: Vec<Item> = read.into_iter().enumerate().map(to_item).collect();
     Ok(json!({
         "language": "Rust",
@@ -80,7 +86,8 @@ fn document() -> Vec<Value> {
     let mut rows = Vec::new();
     for (case, spans) in DOCUMENT {
         let items = spans.iter().enumerate();
-        let items: Vec<Item> = items.map(|(index, span)| Item { index, key: None, duration: span * 1_000 }).collect();
+        let items: Vec<Item> =
+            items.map(|(index, span)| Item { index, key: None, duration: span * 1_000 }).collect();
         for (name, way) in &ways {
             let mut row = in_virtual_time(&items, way);
             row["case"] = case.into();
@@ -92,7 +99,8 @@ fn document() -> Vec<Value> {
 }
 
 fn about(items: &[Item]) -> Value {
-    let without: Vec<usize> = items.iter().filter(|item| item.key.is_none()).map(|item| item.index + 1).collect();
+    let without: Vec<usize> =
+        items.iter().filter(|item| item.key.is_none()).map(|item| item.index + 1).collect();
     json!({
         "lines": items.len(),
         "keys": items.iter().filter_map(|item| item.key.as_ref()).collect::<HashSet<_>>().len(),
@@ -126,7 +134,8 @@ fn live(items: &[Item]) -> Value {
     eprintln!("\r{bar} in {seconds:.2} s, {} out of order", log.inversions());
     let mut figures = counted(items, &log);
     figures["lines"] = count.into();
-    figures["elapsed_us"] = u64::try_from(elapsed.as_micros()).expect("it does not run for ages").into();
+    figures["elapsed_us"] =
+        u64::try_from(elapsed.as_micros()).expect("it does not run for ages").into();
     figures
 }
 
@@ -138,7 +147,9 @@ fn bar(out: usize, count: usize) -> String {
 fn process(items: &[Item], way: &Way, log: &Arc<Log>, clock: &Clock) -> u64 {
     match *way {
         Way::Textbook(workers) => clock.run(ways::textbook(items, log, clock, workers)),
-        Way::InOrder { concurrency, keyed } => clock.run(ways::in_order(items, log, clock, concurrency, keyed)),
+        Way::InOrder { concurrency, keyed } => {
+            clock.run(ways::in_order(items, log, clock, concurrency, keyed))
+        }
     }
 }
 

@@ -29,7 +29,10 @@ impl Log {
     }
 
     /// Calls `progress` with the number of those that came out, at each.
-    pub(crate) fn with_progress(count: usize, progress: impl Fn(usize) + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_progress(
+        count: usize,
+        progress: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Self {
         let events = Events { starts: vec![0; count], ends: vec![0; count], ..Events::default() };
         Self { events: Mutex::new(events), progress: Box::new(progress) }
     }

@@ -18,14 +18,20 @@ impl KeyOf {
     /// Says what is allowed.
     pub(crate) fn parse(spec: &str) -> Result<Self, String> {
         let want = || format!("KEY={spec}: want word:N (from 1), field:a.b or regex:RE");
-        let (kind, argument) = spec.split_once(':').filter(|(_, argument)| !argument.is_empty()).ok_or_else(want)?;
+        let (kind, argument) =
+            spec.split_once(':').filter(|(_, argument)| !argument.is_empty()).ok_or_else(want)?;
         match kind {
             "word" => {
                 let number = argument.parse().ok().filter(|number| (1..1_000_000).contains(number));
-                number.filter(|_| argument.starts_with(|c: char| ('1'..='9').contains(&c))).map(Self::Word).ok_or_else(want)
+                number
+                    .filter(|_| argument.starts_with(|c: char| ('1'..='9').contains(&c)))
+                    .map(Self::Word)
+                    .ok_or_else(want)
             }
             "field" => Ok(Self::Field(argument.split('.').map(String::from).collect())),
-            "regex" => Regex::new(argument).map(Self::Regex).map_err(|error| format!("KEY={spec}: {error}")),
+            "regex" => Regex::new(argument)
+                .map(Self::Regex)
+                .map_err(|error| format!("KEY={spec}: {error}")),
             _ => Err(want()),
         }
     }

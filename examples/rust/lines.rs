@@ -24,6 +24,8 @@ pub(crate) fn read(path: &str) -> io::Result<Vec<Line>> {
 
 /// 1 to 20 ms, in microseconds: 1,000 + FNV-1a (32 bit) of the line's bytes, without its end, modulo 19,001.
 pub(crate) fn duration(line: &[u8]) -> u64 {
-    let hash = line.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let hash = line
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     1_000 + u64::from(hash % 19_001)
 }

@@ -10,11 +10,22 @@ use futures::future::join;
 use futures_timer::Delay;
 use inorder::{Options, Processor};
 
-const PAYMENTS: [(&str, i64); 7] =
-    [("alice", 100), ("bob", 50), ("alice", -30), ("carol", 10), ("alice", -70), ("bob", 25), ("carol", 5)];
+const PAYMENTS: [(&str, i64); 7] = [
+    ("alice", 100),
+    ("bob", 50),
+    ("alice", -30),
+    ("carol", 10),
+    ("alice", -70),
+    ("bob", 25),
+    ("carol", 5),
+];
 
 /// Reads, waits for a database, writes: without the order by key it would lose payments.
-async fn book(balances: &RefCell<HashMap<&str, i64>>, account: &'static str, amount: i64) -> String {
+async fn book(
+    balances: &RefCell<HashMap<&str, i64>>,
+    account: &'static str,
+    amount: i64,
+) -> String {
     let balance = balances.borrow().get(account).copied().unwrap_or(0);
     Delay::new(Duration::from_millis(10)).await;
     balances.borrow_mut().insert(account, balance + amount);

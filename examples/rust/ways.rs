@@ -36,7 +36,13 @@ pub(crate) async fn textbook(items: &[Item], log: &Log, clock: &Clock, workers: 
     join_all((0..workers).map(|_| processor.process_tasks(process))).await;
 }
 
-pub(crate) async fn in_order(items: &[Item], log: &Arc<Log>, clock: &Clock, concurrency: usize, keyed: bool) {
+pub(crate) async fn in_order(
+    items: &[Item],
+    log: &Arc<Log>,
+    clock: &Clock,
+    concurrency: usize,
+    keyed: bool,
+) {
     let handle = |item: Item| async move {
         work(&item, log, clock).await;
         Ok::<_, Infallible>(item)
