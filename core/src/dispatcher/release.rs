@@ -82,6 +82,8 @@ impl Dispatcher {
         }
         // it is neither released nor completed, so it is held for ever as far as the counters know
         self.forget(slot);
+        // its source accepts no more, but others may wait for the slot
+        self.make_room(index);
         self.note_drained(index);
         true
     }

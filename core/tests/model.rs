@@ -1,0 +1,86 @@
+//! The dispatcher against a naive model under random commands, and against nonsense.
+//!
+//! `INORDER_MODEL_STEPS` sets how many steps there are, `INORDER_MODEL_SEED` where they begin.
+
+#[path = "model/face.rs"]
+mod face;
+#[path = "model/naive.rs"]
+mod naive;
+#[path = "model/nonsense.rs"]
+mod nonsense;
+#[path = "model/numbers.rs"]
+mod numbers;
+#[path = "model/pair.rs"]
+mod pair;
+#[path = "model/steps.rs"]
+mod steps;
+#[path = "model/watch.rs"]
+mod watch;
+
+use std::panic::{self, AssertUnwindSafe};
+
+use naive::Config;
+use pair::Pair;
+use steps::{Lots, Mix, Step};
+
+const STEPS: u64 = 200_000;
+
+fn environment(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}"))
+    })
+}
+
+/// The disagreement or the panic of a run.
+fn failure(config: Config, steps: &[Step]) -> Option<String> {
+    match panic::catch_unwind(AssertUnwindSafe(|| Pair::run(config, steps))) {
+        Ok(result) => result.err(),
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            Some(format!(
+                "panicked: {}",
+                text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("without a text")
+            ))
+        }
+    }
+}
+
+/// One run: at most so many steps.
+fn run_of(seed: u64) -> (Config, Vec<Step>) {
+    let mut lots = Lots(seed);
+    let config = steps::config(&mut lots);
+    let mix = Mix::new(&mut lots);
+    let mut steps = mix.first(&mut lots);
+    let length = 20 + lots.below(300);
+    steps.extend((0..length).map(|_| mix.step(&mut lots)));
+    (config, steps)
+}
+
+#[test]
+fn random_commands_agree_with_the_naive_model() {
+    let budget = environment("INORDER_MODEL_STEPS", STEPS);
+    let mut seed = environment("INORDER_MODEL_SEED", 1);
+    let mut done = 0;
+    while done < budget {
+        let (config, steps) = run_of(seed);
+        done += steps.len() as u64;
+        if let Some(first) = failure(config, &steps) {
+            let hook = panic::take_hook();
+            panic::set_hook(Box::new(|_| {}));
+            let short = steps::shrink(steps, |steps| failure(config, steps).is_some());
+            panic::set_hook(hook);
+            let why = failure(config, &short).unwrap_or_default();
+            let list: Vec<String> = short.iter().map(|step| format!("  {step:?}")).collect();
+            panic!("seed {seed}: {first}\nshrunk: {why}\n{config:?}\n{}", list.join("\n"));
+        }
+        seed += 1;
+    }
+}
+
+#[test]
+fn a_run_is_shrunk_to_what_matters() {
+    let (_, steps) = run_of(1);
+    let wanted = steps[steps.len() / 2].act;
+    let short = steps::shrink(steps, |steps| steps.iter().any(|step| step.act == wanted));
+    assert_eq!(short.iter().map(|step| step.act).collect::<Vec<_>>(), [wanted]);
+}

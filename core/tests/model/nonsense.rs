@@ -1,0 +1,178 @@
+//! Nothing that is passed in makes the dispatcher, the sequencer or the buffer panic, or hang.
+
+use std::time::Duration;
+
+use inorder::{
+    Arrival, Dispatcher, Event, Handle, Insert, Lane, OnFailure, Options, Outcome, PushError,
+    ReorderBuffer, Sequencer, SequencerOptions, Source, SourceOptions, Time,
+};
+
+use crate::steps::Lots;
+
+/// Numbers from all over the range, the borders more often.
+fn any(lots: &mut Lots) -> u64 {
+    match lots.below(6) {
+        0 => lots.below(4),
+        1 => u64::MAX - lots.below(4),
+        2 => 1 << lots.below(64),
+        3 => (1 << 20) - 2 + lots.below(4),
+        4 => lots.below(64),
+        _ => lots.draw(),
+    }
+}
+
+fn outcome(lots: &mut Lots) -> Outcome {
+    [Outcome::Ok, Outcome::Failed, Outcome::Cancelled][lots.below(3) as usize]
+}
+
+/// Handles and sources that were given, ones that never were, and times in both directions, in any order and without
+/// ever draining as a driver should.
+fn torment(seed: u64, steps: u32) {
+    let mut lots = Lots(seed);
+    let concurrency = 1 + lots.below(4) as usize;
+    let options = Options::new()
+        .concurrency(concurrency)
+        .capacity(concurrency + lots.below(5) as usize)
+        .ordered(lots.one_in(2))
+        .on_failure(if lots.one_in(2) { OnFailure::Fail } else { OnFailure::Emit });
+    let mut d = Dispatcher::new(&options).expect("these are allowed");
+    let (mut handles, mut sources) = (vec![Handle::from_bits(0)], vec![Source::from_bits(0)]);
+    for _ in 0..steps {
+        let now = Time::from_micros(any(&mut lots));
+        let handle = match lots.below(4) {
+            0 => Handle::from_bits(any(&mut lots)),
+            _ => handles[lots.below(handles.len() as u64) as usize],
+        };
+        let source = match lots.below(8) {
+            0 => Source::from_bits(any(&mut lots)),
+            _ => sources[lots.below(sources.len() as u64) as usize],
+        };
+        let lane = if lots.one_in(2) { Lane::new(lots.below(3) as u32) } else { None };
+        let attempt = if lots.one_in(4) { any(&mut lots) as u32 } else { 1 };
+        match lots.below(20) {
+            0 => {
+                let options = SourceOptions::new().keyed(lots.one_in(2));
+                let start = any(&mut lots);
+                sources.extend(d.open_source(if lots.one_in(2) {
+                    options.sequenced(start)
+                } else {
+                    options
+                }));
+            }
+            1..=4 => handles.extend(d.push(now, source, lane)),
+            5..=6 => {
+                if let Ok(Arrival::Ready(handle) | Arrival::Held(handle)) =
+                    d.push_at(now, source, lane, any(&mut lots))
+                {
+                    handles.push(handle);
+                }
+            }
+            7..=9 => {
+                let _ = d.complete(now, handle, attempt, outcome(&mut lots));
+            }
+            10 => assert!(!d.cancel(now, handle) || d.seq_of(handle).is_none() || !d.is_empty()),
+            11 => {
+                d.reject(now, handle);
+            }
+            12 => {
+                d.released(now, handle);
+            }
+            13 => {
+                d.undelivered(now, handle);
+            }
+            14 if lots.one_in(8) => d.end(now, source),
+            15 if lots.one_in(16) => {
+                let timeout = Duration::from_micros(any(&mut lots));
+                d.close(now, [None, Some(timeout), Some(Duration::MAX)][lots.below(3) as usize]);
+            }
+            16 => d.handle_timeout(now),
+            17 => {
+                let _ = (d.poll_release(source), d.poll_event());
+            }
+            _ => {
+                let _ = (d.poll_dispatch(), d.poll_event());
+            }
+        }
+        let _ = (
+            d.wants(source),
+            d.is_full(source),
+            d.oldest(source),
+            d.failed(source),
+            d.why_blocked(now, source),
+        );
+        let _ = (d.seq_of(handle), d.lane_of(handle), d.poll_timeout());
+        let stats = d.stats(now);
+        assert_eq!(stats.in_flight, stats.queued + stats.running + stats.held);
+        assert!(stats.running <= concurrency as u64);
+    }
+}
+
+#[test]
+fn nothing_that_is_passed_in_panics() {
+    for seed in 0..400 {
+        torment(seed, 200);
+    }
+}
+
+#[test]
+fn no_number_upsets_a_sequencer_or_a_buffer() {
+    for seed in 0..200 {
+        let mut lots = Lots(seed);
+        let options =
+            SequencerOptions::new().start(any(&mut lots)).capacity(1 + lots.below(70) as usize);
+        let mut sequencer = Sequencer::new(options).expect("these are allowed");
+        let mut buffer = ReorderBuffer::new(options);
+        for _ in 0..200 {
+            let near =
+                sequencer.next().saturating_add(lots.below(80)).saturating_sub(lots.below(8));
+            let seq = if lots.one_in(8) { any(&mut lots) } else { near };
+            match lots.below(8) {
+                0 if lots.one_in(4) => {
+                    sequencer.skip_to(seq);
+                    buffer.skip_to(seq);
+                    assert!(sequencer.expected() >= seq);
+                }
+                1 | 2 => assert_eq!(buffer.pop(), sequencer.pop().map(|seq| (seq, seq))),
+                _ => {
+                    let look = sequencer.look(seq);
+                    assert_eq!((sequencer.insert(seq), buffer.insert(seq, seq)), (look, look));
+                    let is_in = matches!(look, Insert::Ready | Insert::Held | Insert::Duplicate);
+                    assert_eq!(sequencer.look(seq) == Insert::Duplicate, is_in);
+                }
+            }
+            assert!(sequencer.next() <= sequencer.expected());
+            assert_eq!((buffer.next(), buffer.len()), (sequencer.next(), sequencer.len()));
+            let mut after = sequencer.expected();
+            for (first, last) in sequencer.missing() {
+                assert!(after <= first && first <= last);
+                after = last + 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn all_sources_together_hold_so_many_items_and_no_more() {
+    const MOST: usize = inorder::MAX_ITEMS;
+    let now = Time::from_micros(0);
+    let options = Options::new().concurrency(1).capacity(MOST).on_failure(OnFailure::Emit);
+    let mut d = Dispatcher::new(&options).expect("these are allowed");
+    let [a, b] = [0, 1].map(|_| d.open_source(SourceOptions::new()).expect("it is open"));
+    let first = d.push(now, a, None).expect("there is room");
+    for _ in 1..MOST {
+        d.push(now, b, None).expect("there is room");
+    }
+    assert_eq!((d.wants(a), d.is_full(a), d.is_full(b)), (0, true, true));
+    assert_eq!(d.push(now, a, None), Err(PushError::Full));
+    assert_eq!(d.push(now, b, None), Err(PushError::Full));
+    assert_eq!(d.poll_dispatch().map(|run| run.handle), Some(first));
+    let _ = d.complete(now, first, 1, Outcome::Ok);
+    assert!(d.poll_release(a).is_some());
+    assert_eq!(d.poll_event(), None);
+    // its delivery fails, so that its own source accepts no more; the other one gets the place
+    assert!(d.undelivered(now, first));
+    let told: Vec<Event> = std::iter::from_fn(|| d.poll_event()).collect();
+    assert!(told.contains(&Event::Room { source: b }), "{told:?}");
+    assert!(d.push(now, b, None).is_ok());
+    assert_eq!(d.push(now, b, None), Err(PushError::Full));
+}

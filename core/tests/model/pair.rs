@@ -1,0 +1,382 @@
+//! The dispatcher and the naive model side by side: each command goes to both, and everything that can be seen must
+//! be the same.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use inorder::{
+    Arrival, Completion, Dispatcher, Handle, Lane, OnFailure, Options, Outcome, Source,
+    SourceOptions, Stats, Time,
+};
+
+use crate::naive::{Config, Naive, Stage};
+use crate::numbers::Numbers;
+use crate::steps::{Act, Step, Stray};
+use crate::watch::Watch;
+
+pub(crate) struct Pair {
+    dispatcher: Dispatcher,
+    naive: Naive,
+    watch: Watch,
+    now: Time,
+    sources: Vec<Source>,
+    handles: Vec<Handle>,
+    running: Vec<(Handle, u32)>,
+    lent: Vec<Handle>,
+}
+
+type Checked = Result<(), String>;
+
+fn same<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Checked {
+    if got == expected { Ok(()) } else { Err(format!("{what}: {got:?}, not {expected:?}")) }
+}
+
+fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
+    (!from.is_empty()).then(|| from[number % from.len()])
+}
+
+impl Pair {
+    pub(crate) fn new(config: Config) -> Self {
+        let options = Options::new()
+            .concurrency(config.concurrency)
+            .capacity(config.capacity)
+            .ordered(config.ordered)
+            .on_failure(if config.fail { OnFailure::Fail } else { OnFailure::Emit });
+        Self {
+            dispatcher: Dispatcher::new(&options).expect("the configuration is allowed"),
+            naive: Naive::new(config),
+            watch: Watch::new(config),
+            now: Time::from_micros(0),
+            sources: Vec::new(),
+            handles: Vec::new(),
+            running: Vec::new(),
+            lent: Vec::new(),
+        }
+    }
+
+    pub(crate) fn run(config: Config, steps: &[Step]) -> Checked {
+        let mut pair = Self::new(config);
+        for (number, step) in steps.iter().enumerate() {
+            pair.step(*step).map_err(|error| format!("step {number} {step:?}: {error}"))?;
+        }
+        pair.finish().map_err(|error| format!("at the end: {error}"))
+    }
+
+    fn step(&mut self, step: Step) -> Checked {
+        self.now = Time::from_micros(self.now.as_micros() + step.after);
+        self.act(step.act)?;
+        self.drain()?;
+        self.compare()
+    }
+
+    fn act(&mut self, act: Act) -> Checked {
+        let now = self.now;
+        // a source that is drained is picked now and then: it is not known any more
+        let source = |number: usize| pick(&self.sources, number);
+        match act {
+            Act::Open { keyed, start } => {
+                let mut options = SourceOptions::new().keyed(keyed);
+                if let Some(start) = start {
+                    options = options.sequenced(start);
+                }
+                let given = self.dispatcher.open_source(options);
+                self.sources.extend(given);
+                // the model agrees where it is closed when none is given, and the source is new
+                return same("opened", &self.naive.open_source(keyed, start, given), &true);
+            }
+            Act::Push { source: number, lane, raises } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                self.naive.at(now);
+                return self.push(id, lane, raises);
+            }
+            Act::PushAt { source: number, lane, ahead, behind, raises } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                self.naive.at(now);
+                return self.push_at(id, lane, ahead, behind, raises);
+            }
+            Act::Complete { running, outcome } => {
+                let Some((handle, attempt)) = pick(&self.running, running) else { return Ok(()) };
+                return self.complete(handle, attempt, outcome);
+            }
+            Act::Take { source: number } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                if let Some(handle) = self.lend(id)? {
+                    self.drain()?;
+                    return self.give_back(handle);
+                }
+            }
+            Act::Lend { source: number } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                self.lend(id)?;
+            }
+            Act::Released { lent } => {
+                if let Some(handle) = pick(&self.lent, lent) {
+                    return self.give_back(handle);
+                }
+            }
+            Act::Undelivered { lent } => {
+                let Some(handle) = pick(&self.lent, lent) else { return Ok(()) };
+                return self.undeliver(handle);
+            }
+            Act::Cancel { item } => {
+                let live: Vec<Handle> = self.naive.items.iter().map(|item| item.handle).collect();
+                let Some(handle) = pick(&live, item) else { return Ok(()) };
+                return self.cancel(handle);
+            }
+            Act::Reject { item } => {
+                let live: Vec<Handle> = self.naive.items.iter().map(|item| item.handle).collect();
+                let Some(handle) = pick(&live, item) else { return Ok(()) };
+                return self.reject(handle);
+            }
+            Act::Stray { handle, attempt, command } => {
+                let handle = match handle {
+                    Stray::Known(number) => pick(&self.handles, number),
+                    Stray::Bits(bits) => Some(Handle::from_bits(bits)),
+                };
+                let Some(handle) = handle else { return Ok(()) };
+                return match command {
+                    0 => self.complete(handle, attempt, Outcome::Ok),
+                    1 => self.complete(handle, attempt, Outcome::Failed),
+                    2 => self.cancel(handle),
+                    3 => self.reject(handle),
+                    4 => self.give_back(handle),
+                    _ => self.undeliver(handle),
+                };
+            }
+            Act::End { source: number } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                self.naive.at(now);
+                self.naive.end(id);
+                self.dispatcher.end(now, id);
+            }
+            Act::Refuse => {
+                self.naive.at(now);
+                self.naive.refuse();
+                self.dispatcher.refuse(now);
+            }
+            Act::Close { timeout } => {
+                let timeout = timeout.map(Duration::from_micros);
+                self.naive.at(now);
+                self.naive.close(timeout);
+                self.dispatcher.close(now, timeout);
+            }
+            Act::Timeout => {
+                self.naive.at(now);
+                self.naive.handle_timeout();
+                self.dispatcher.handle_timeout(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, id: Source, lane: Option<u32>, raises: bool) -> Checked {
+        // what has no key has no lane
+        let lane = lane.and_then(Lane::new).filter(|_| !raises);
+        let got = self.dispatcher.push(self.now, id, lane);
+        let expected = self.naive.push(id, lane, got.ok());
+        same("push", &got.map(|_| ()), &expected)?;
+        self.watch.offered(id, got.err());
+        match got {
+            Ok(handle) => self.accepted(handle, id, lane, raises),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn push_at(
+        &mut self,
+        id: Source,
+        lane: Option<u32>,
+        ahead: u64,
+        behind: u64,
+        raises: bool,
+    ) -> Checked {
+        let lane = lane.and_then(Lane::new).filter(|_| !raises);
+        let next = self
+            .naive
+            .sources
+            .iter()
+            .find(|source| source.id == id)
+            .and_then(|source| source.numbers.as_ref());
+        let next = next.map_or(0, Numbers::next);
+        let seq = next.saturating_add(ahead).saturating_sub(behind);
+        let got = self.dispatcher.push_at(self.now, id, lane, seq);
+        let handle = match got {
+            Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => Some(handle),
+            Ok(Arrival::Duplicate | Arrival::Late | Arrival::TooFar) | Err(_) => None,
+        };
+        let expected = self.naive.push_at(id, lane, seq, handle);
+        same("push_at", &got, &expected)?;
+        self.watch.offered(id, got.err());
+        match handle {
+            Some(handle) => self.accepted(handle, id, lane, raises),
+            None => Ok(()),
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        handle: Handle,
+        id: Source,
+        lane: Option<Lane>,
+        raises: bool,
+    ) -> Checked {
+        self.handles.push(handle);
+        let seq = self.dispatcher.seq_of(handle).ok_or("it has no number")?;
+        self.watch.accepted(handle, id, seq, lane)?;
+        if raises { self.reject(handle) } else { Ok(()) }
+    }
+
+    fn complete(&mut self, handle: Handle, attempt: u32, outcome: Outcome) -> Checked {
+        self.naive.at(self.now);
+        let expected = self.naive.complete(handle, attempt, outcome);
+        let got = self.dispatcher.complete(self.now, handle, attempt, outcome);
+        same("complete", &got, &expected)?;
+        if got != Completion::Stale {
+            self.running.retain(|(other, _)| *other != handle);
+            self.watch.ended(handle)?;
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, handle: Handle) -> Checked {
+        self.naive.at(self.now);
+        let expected = self.naive.cancel(handle);
+        same("cancel", &self.dispatcher.cancel(self.now, handle), &expected)
+    }
+
+    fn reject(&mut self, handle: Handle) -> Checked {
+        self.naive.at(self.now);
+        let expected = self.naive.reject(handle);
+        same("reject", &self.dispatcher.reject(self.now, handle), &expected)
+    }
+
+    fn lend(&mut self, id: Source) -> Result<Option<Handle>, String> {
+        let expected = self.naive.poll_release(id);
+        let got = self.dispatcher.poll_release(id);
+        same("poll_release", &got, &expected)?;
+        let Some(release) = got else { return Ok(None) };
+        self.lent.push(release.handle);
+        self.watch.lent(id, release)?;
+        Ok(Some(release.handle))
+    }
+
+    fn give_back(&mut self, handle: Handle) -> Checked {
+        self.naive.at(self.now);
+        let expected = self.naive.released(handle);
+        let got = self.dispatcher.released(self.now, handle);
+        same("released", &got, &expected)?;
+        self.returned(handle, got)
+    }
+
+    fn undeliver(&mut self, handle: Handle) -> Checked {
+        self.naive.at(self.now);
+        let expected = self.naive.undelivered(handle);
+        let got = self.dispatcher.undelivered(self.now, handle);
+        same("undelivered", &got, &expected)?;
+        self.returned(handle, got)
+    }
+
+    fn returned(&mut self, handle: Handle, was_lent: bool) -> Checked {
+        self.lent.retain(|other| *other != handle);
+        if was_lent { self.watch.left(handle) } else { Ok(()) }
+    }
+
+    /// As a driver does it: events until there is none, one start, and again.
+    fn drain(&mut self) -> Checked {
+        loop {
+            let got: Vec<_> = std::iter::from_fn(|| self.dispatcher.poll_event()).collect();
+            let expected = std::mem::take(&mut self.naive.events);
+            same("events", &got, &expected)?;
+            for event in &got {
+                self.watch.event(*event)?;
+            }
+            let (run, expected) = (self.dispatcher.poll_dispatch(), self.naive.start_next());
+            same("start", &run, &expected)?;
+            match run {
+                Some(run) => {
+                    self.watch.started(run)?;
+                    self.running.push((run.handle, run.attempt));
+                }
+                None if self.naive.events.is_empty() => break,
+                None => {}
+            }
+        }
+        same("events at rest", &self.dispatcher.poll_event(), &None)
+    }
+
+    /// Everything that can be seen from outside.
+    fn compare(&mut self) -> Checked {
+        let (dispatcher, naive, now) = (&self.dispatcher, &self.naive, self.now);
+        for id in self.sources.iter().rev().take(4).copied() {
+            same("wants", &dispatcher.wants(id), &naive.wants(id))?;
+            same("is_full", &dispatcher.is_full(id), &naive.is_full(id))?;
+            same("oldest", &dispatcher.oldest(id), &naive.oldest(id))?;
+            same("failed", &dispatcher.failed(id), &naive.failed(id))?;
+            let blocked = dispatcher.why_blocked(now, id);
+            if !naive.is_blocked_by(now, id, blocked) {
+                return Err(format!("why_blocked: {blocked:?}"));
+            }
+        }
+        for item in &naive.items {
+            same("seq_of", &dispatcher.seq_of(item.handle), &Some(item.seq))?;
+            same("lane_of", &dispatcher.lane_of(item.handle), &item.lane)?;
+        }
+        same("len", &dispatcher.len(), &naive.items.len())?;
+        same("is_empty", &dispatcher.is_empty(), &naive.items.is_empty())?;
+        same("poll_timeout", &dispatcher.poll_timeout(), &naive.poll_timeout())?;
+        same("is_closed", &dispatcher.is_closed(), &naive.is_closed())?;
+        same("is_drained", &dispatcher.is_drained(), &naive.is_drained())?;
+        let stats = dispatcher.stats(now);
+        self.compare_stats(&stats)?;
+        self.watch.at_rest(&stats)
+    }
+
+    fn compare_stats(&self, stats: &Stats) -> Checked {
+        let (naive, counts) = (&self.naive, self.naive.counts);
+        let queued = naive.count(|stage| matches!(stage, Stage::Early | Stage::Queued)) as u64;
+        let running = naive.count(|stage| stage == Stage::Running) as u64;
+        let in_flight = counts.accepted - counts.released;
+        let pairs = [
+            ("accepted", stats.accepted, counts.accepted),
+            ("started", stats.started, counts.started),
+            ("ok", stats.ok, counts.ok),
+            ("failed", stats.failed, counts.failed),
+            ("cancelled", stats.cancelled, counts.cancelled),
+            ("released", stats.released, counts.released),
+            ("ignored", stats.ignored, counts.ignored),
+            ("refused", stats.refused, counts.refused),
+            ("late", stats.late, counts.late),
+            ("duplicate", stats.duplicate, counts.duplicate),
+            ("stale", stats.stale, counts.stale),
+            ("queued", stats.queued, queued),
+            ("running", stats.running, running),
+            ("held", stats.held, in_flight - queued - running),
+            ("in_flight", stats.in_flight, in_flight),
+            ("concurrency", stats.concurrency, naive.config.concurrency as u64),
+            ("capacity", stats.capacity, naive.config.capacity as u64),
+        ];
+        for (name, got, expected) in pairs {
+            same(name, &got, &expected)?;
+        }
+        same("oldest_age", &stats.oldest_age, &naive.oldest_age(self.now))
+    }
+
+    /// Ends all sources, and then works and takes until nothing is left: what is in must come out. Then it closes.
+    fn finish(&mut self) -> Checked {
+        let known = self.sources.len();
+        for source in 0..known {
+            self.step(Step { after: 0, act: Act::End { source } })?;
+        }
+        for _ in 0..10 * (self.naive.items.len() + 1) {
+            self.step(Step { after: 1, act: Act::Released { lent: 0 } })?;
+            self.step(Step { after: 1, act: Act::Complete { running: 0, outcome: Outcome::Ok } })?;
+            for source in 0..known {
+                self.step(Step { after: 0, act: Act::Take { source } })?;
+            }
+        }
+        self.step(Step { after: 0, act: Act::Close { timeout: Some(0) } })?;
+        same("left inside", &self.dispatcher.len(), &0)?;
+        same("over", &self.dispatcher.is_drained(), &true)?;
+        self.watch.finished(&self.dispatcher.stats(self.now))
+    }
+}

@@ -1,0 +1,222 @@
+//! What a driver, or a broken one, may do next; and how a failing run is made short.
+
+use std::fmt;
+
+use inorder::Outcome;
+
+use crate::naive::Config;
+
+/// One command. Items and sources are picked by number from those there are, so that what is left of a run after
+/// some of it was dropped still means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Open {
+        keyed: bool,
+        start: Option<u64>,
+    },
+    Push {
+        source: usize,
+        lane: Option<u32>,
+        raises: bool,
+    },
+    PushAt {
+        source: usize,
+        lane: Option<u32>,
+        ahead: u64,
+        behind: u64,
+        raises: bool,
+    },
+    Complete {
+        running: usize,
+        outcome: Outcome,
+    },
+    Take {
+        source: usize,
+    },
+    Lend {
+        source: usize,
+    },
+    Released {
+        lent: usize,
+    },
+    Undelivered {
+        lent: usize,
+    },
+    Cancel {
+        item: usize,
+    },
+    Reject {
+        item: usize,
+    },
+    /// Anything said of any item that ever was, or of bits that no item ever had.
+    Stray {
+        handle: Stray,
+        attempt: u32,
+        command: u8,
+    },
+    End {
+        source: usize,
+    },
+    Refuse,
+    Close {
+        timeout: Option<u64>,
+    },
+    Timeout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stray {
+    Known(usize),
+    Bits(u64),
+}
+
+/// A command, so many microseconds after the one before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) after: u64,
+    pub(crate) act: Act,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "+{} {:?}", self.after, self.act)
+    }
+}
+
+/// SplitMix64.
+#[derive(Clone, Debug)]
+pub(crate) struct Lots(pub(crate) u64);
+
+impl Lots {
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.draw() % bound
+    }
+
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick(&mut self) -> usize {
+        self.below(64) as usize
+    }
+}
+
+pub(crate) fn config(lots: &mut Lots) -> Config {
+    let concurrency = 1 + lots.below(4) as usize;
+    let capacity = concurrency + lots.below(6) as usize;
+    Config { concurrency, capacity, ordered: !lots.one_in(3), fail: lots.one_in(2) }
+}
+
+/// How often which command comes: a run has its own.
+pub(crate) struct Mix {
+    lanes: u64,
+    sequenced: bool,
+    rough: u64,
+}
+
+impl Mix {
+    pub(crate) fn new(lots: &mut Lots) -> Self {
+        // few failures in some runs, so that they get old, and many in others
+        let rough = [3, 10, 60][lots.below(3) as usize];
+        Self { lanes: [0, 1, 3][lots.below(3) as usize], sequenced: lots.one_in(2), rough }
+    }
+
+    pub(crate) fn first(&self, lots: &mut Lots) -> Vec<Step> {
+        (0..1 + lots.below(3)).map(|_| Step { after: 0, act: self.open(lots) }).collect()
+    }
+
+    fn open(&self, lots: &mut Lots) -> Act {
+        let start = self.sequenced.then(|| [0, 7, u64::MAX - 40][lots.below(3) as usize]);
+        Act::Open { keyed: lots.one_in(2), start }
+    }
+
+    pub(crate) fn step(&self, lots: &mut Lots) -> Step {
+        Step { after: if lots.one_in(4) { lots.below(100_000) } else { 0 }, act: self.act(lots) }
+    }
+
+    fn act(&self, lots: &mut Lots) -> Act {
+        let source = lots.pick();
+        if lots.one_in(self.rough * 8) {
+            return match lots.below(8) {
+                0 => Act::End { source },
+                1 => Act::Close {
+                    timeout: [None, Some(0), Some(1), Some(200_000)][lots.below(4) as usize],
+                },
+                2 | 3 => self.open(lots),
+                4 => Act::Undelivered { lent: lots.pick() },
+                5 => Act::Reject { item: lots.pick() },
+                6 => Act::Refuse,
+                _ => Act::Timeout,
+            };
+        }
+        match lots.below(16) {
+            0..=5 => self.push(source, lots),
+            6..=9 => Act::Complete { running: lots.pick(), outcome: self.outcome(lots) },
+            10..=12 => Act::Take { source },
+            13 => Act::Lend { source },
+            14 => Act::Released { lent: lots.pick() },
+            _ if lots.one_in(2) => Act::Cancel { item: lots.pick() },
+            _ => Act::Stray {
+                handle: if lots.one_in(4) {
+                    Stray::Bits(lots.draw() >> lots.below(64))
+                } else {
+                    Stray::Known(lots.draw() as usize)
+                },
+                attempt: lots.below(3) as u32,
+                command: lots.below(6) as u8,
+            },
+        }
+    }
+
+    fn push(&self, source: usize, lots: &mut Lots) -> Act {
+        let lane = if self.lanes > 0 && !lots.one_in(3) {
+            Some(lots.below(self.lanes) as u32)
+        } else {
+            None
+        };
+        let raises = lots.one_in(self.rough * 2);
+        // now and then the kind that the source does not take
+        if self.sequenced != lots.one_in(50) {
+            let (ahead, behind) = (lots.below(9), if lots.one_in(4) { lots.below(4) } else { 0 });
+            return Act::PushAt { source, lane, ahead, behind, raises };
+        }
+        Act::Push { source, lane, raises }
+    }
+
+    fn outcome(&self, lots: &mut Lots) -> Outcome {
+        match lots.below(self.rough) {
+            0 => Outcome::Failed,
+            1 => Outcome::Cancelled,
+            _ => Outcome::Ok,
+        }
+    }
+}
+
+/// Drops steps while the run still fails: halves first, then quarters, at last single ones.
+pub(crate) fn shrink(mut steps: Vec<Step>, fails: impl Fn(&[Step]) -> bool) -> Vec<Step> {
+    let mut size = steps.len().div_ceil(2).max(1);
+    loop {
+        let (mut from, before) = (0, steps.len());
+        while from < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.drain(from..(from + size).min(steps.len()));
+            if fails(&fewer) {
+                steps = fewer;
+            } else {
+                from += size;
+            }
+        }
+        if size == 1 && steps.len() == before {
+            return steps;
+        }
+        size = size.div_ceil(2);
+    }
+}
