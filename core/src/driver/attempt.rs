@@ -22,7 +22,7 @@ pub(super) struct Attempts<F> {
     at: Vec<u32>,
     wakes: Arc<WakeSet>,
     /// The place in which something of the user's is at work: after a panic it is known by that.
-    busy: Option<u32>,
+    busy: u32,
 }
 
 struct Place<F> {
@@ -38,7 +38,7 @@ impl<F> Attempts<F> {
             free: Vec::new(),
             at: Vec::new(),
             wakes: WakeSet::new(concurrency),
-            busy: None,
+            busy: NOWHERE,
         }
     }
 
@@ -71,55 +71,77 @@ impl<F> Attempts<F> {
     /// Whether a panic went through a future.
     #[inline]
     pub(super) fn is_broken(&self) -> bool {
-        self.busy.is_some()
+        self.busy != NOWHERE
     }
 
-    /// After a panic of a future: drops it, and says whose it was. Whoever was woken meanwhile is polled again.
+    /// After a panic: drops the future, and says whose it was. Whoever was woken meanwhile is polled again.
     pub(super) fn recover(&mut self) -> Option<Run> {
-        let at = self.busy.take()?;
-        self.vacate(at);
+        let at = std::mem::replace(&mut self.busy, NOWHERE);
+        let run = self.places.get(at as usize)?.run;
+        // one that had just begun has kept its place among the free ones
+        if self.at.get(run.handle.slot().index()) == Some(&at) {
+            self.vacate(at);
+        } else {
+            self.places[at as usize].future.as_mut().set(None);
+        }
         for at in 0..self.places.len() {
             self.wakes.wake(at);
         }
-        Some(self.places[at as usize].run)
+        Some(run)
     }
 
     /// Empties a place and gives it back.
     #[inline]
     fn vacate(&mut self, at: u32) {
         let place = &mut self.places[at as usize];
-        self.busy = Some(at);
+        self.busy = at;
         place.future.as_mut().set(None);
-        self.busy = None;
+        self.busy = NOWHERE;
         self.at[place.run.handle.slot().index()] = NOWHERE;
         self.free.push(at);
+    }
+
+    /// Takes the last free place for an attempt that goes on.
+    #[inline]
+    fn keep(&mut self, at: u32, run: Run) {
+        self.free.pop();
+        let slot = run.handle.slot().index();
+        if slot >= self.at.len() {
+            self.at.resize(slot + 1, NOWHERE);
+        }
+        self.at[slot] = at;
     }
 
     #[cold]
     fn add_place(&mut self, run: Run) -> u32 {
         let at = self.places.len();
         self.places.push(Place { future: Box::pin(None), waker: self.wakes.waker(at), run });
+        self.free.push(at as u32);
         at as u32
     }
 }
 
 impl<F: Future> Attempts<F> {
-    /// Begins an attempt: polls its future for the first time.
+    /// Begins an attempt: calls its handler, and polls the future for the first time.
     #[inline]
-    pub(super) fn begin(&mut self, run: Run, future: F) -> Poll<F::Output> {
-        let at = match self.free.pop() {
-            Some(at) => at,
+    pub(super) fn begin(&mut self, run: Run, handler: impl FnOnce() -> F) -> Poll<F::Output> {
+        let at = match self.free.last() {
+            Some(&at) => at,
             None => self.add_place(run),
         };
-        let slot = run.handle.slot().index();
-        if slot >= self.at.len() {
-            self.at.resize(slot + 1, NOWHERE);
-        }
-        self.at[slot] = at;
         let place = &mut self.places[at as usize];
         place.run = run;
-        place.future.as_mut().set(Some(future));
-        self.poll(at)
+        self.busy = at;
+        place.future.as_mut().set(Some(handler()));
+        let poll = place.poll();
+        if poll.is_ready() {
+            place.future.as_mut().set(None);
+        }
+        self.busy = NOWHERE;
+        if poll.is_pending() {
+            self.keep(at, run);
+        }
+        poll
     }
 
     /// Polls those that were woken, until one of them ends: which one, and with what.
@@ -131,12 +153,13 @@ impl<F: Future> Attempts<F> {
             while seen.bits != 0 {
                 let at = seen.word as u32 * u64::BITS + seen.bits.trailing_zeros();
                 seen.bits &= seen.bits - 1;
-                let Some(place) = self.places.get(at as usize) else { continue };
-                let run = place.run;
-                if place.future.is_none() {
-                    continue;
-                }
-                if let Poll::Ready(output) = self.poll(at) {
+                let Some(place) = self.places.get_mut(at as usize) else { continue };
+                self.busy = at;
+                let poll = place.poll();
+                self.busy = NOWHERE;
+                if let Poll::Ready(output) = poll {
+                    let run = place.run;
+                    self.vacate(at);
                     return Some((run, output));
                 }
             }
@@ -144,18 +167,13 @@ impl<F: Future> Attempts<F> {
             seen.next = seen.word + 1;
         }
     }
+}
 
+impl<F: Future> Place<F> {
     #[inline]
-    fn poll(&mut self, at: u32) -> Poll<F::Output> {
-        let place = &mut self.places[at as usize];
-        let Some(future) = place.future.as_mut().as_pin_mut() else { return Poll::Pending };
-        self.busy = Some(at);
-        let poll = future.poll(&mut Context::from_waker(&place.waker));
-        self.busy = None;
-        if poll.is_ready() {
-            self.vacate(at);
-        }
-        poll
+    fn poll(&mut self) -> Poll<F::Output> {
+        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        future.poll(&mut Context::from_waker(&self.waker))
     }
 }
 

@@ -30,8 +30,6 @@ struct Work<T, F: Future, Q> {
     state: State,
     cells: Cells<T, F::Output, Q>,
     attempts: Attempts<F>,
-    /// The attempt whose handler is being called: after a panic it is known by that.
-    calling: Option<Run>,
     /// Something was asked for.
     is_started: bool,
     /// Nothing more comes out.
@@ -53,6 +51,12 @@ enum Cell<T, O> {
     Done(O),
 }
 
+/// When an attempt that was begun ends.
+enum Ended {
+    AtOnce,
+    Later,
+}
+
 /// One result.
 pub(super) struct Emitted<O> {
     pub(super) output: O,
@@ -71,8 +75,7 @@ where
         let state = State::new(options, SourceOptions::new().keyed(K::KEYED));
         let cells = Cells { cells: Vec::new(), lanes: Lanes::default(), signals: Vec::new() };
         let attempts = Attempts::new(options.concurrency);
-        let work =
-            Work { state, cells, attempts, calling: None, is_started: false, is_over: false };
+        let work = Work { state, cells, attempts, is_started: false, is_over: false };
         Self { source: Some(source), handler, key, work }
     }
 
@@ -148,9 +151,10 @@ where
         if work.attempts.any_woken() {
             work.poll_woken(&outcome);
         }
-        let (mut lent, mut is_source_waiting, mut was_at_once) = (None, false, false);
+        let (mut lent, mut is_source_waiting) = (None, false);
         loop {
-            while !is_source_waiting && work.state.wants() > 0 {
+            let wants = if is_source_waiting { 0 } else { work.state.wants() };
+            for _ in 0..wants {
                 // one that has ended is wanted nothing of
                 let Some(source) = this.source.as_mut().as_pin_mut() else { break };
                 match source.poll_next(cx) {
@@ -163,18 +167,25 @@ where
                         work.drain();
                         this.source.set(None);
                     }
-                    Poll::Pending => is_source_waiting = true,
+                    Poll::Pending => {
+                        is_source_waiting = true;
+                        break;
+                    }
                 }
             }
+            let begun = match work.next_run() {
+                Some((run, item)) => Some(work.begin(run, || (this.handler)(item), &outcome)),
+                None => None,
+            };
             if wanted && lent.is_none() {
                 lent = work.state.release();
             }
-            // what has to wait is begun at once, but one that need not is no reason to run ahead
-            if lent.is_some() && was_at_once {
-                break;
+            match begun {
+                None => break,
+                // what has to wait is begun at once, but one that need not is no reason to run ahead
+                Some(Ended::AtOnce) if lent.is_some() => break,
+                Some(Ended::AtOnce | Ended::Later) => {}
             }
-            let Some((run, item)) = work.next_run() else { break };
-            was_at_once = work.begin(run, || (this.handler)(item), &outcome);
         }
         if lent.is_some() {
             return Poll::Ready(lent);
@@ -229,33 +240,29 @@ impl<T, F: Future, Q> Work<T, F, Q> {
     /// Puts right what a panic has left behind: its item counts as cancelled.
     #[inline]
     fn recover(&mut self) {
-        if self.calling.is_some() || self.attempts.is_broken() {
+        if self.attempts.is_broken() {
             self.recover_from_panic();
         }
     }
 
     #[cold]
     fn recover_from_panic(&mut self) {
-        for run in [self.calling.take(), self.attempts.recover()].into_iter().flatten() {
+        if let Some(run) = self.attempts.recover() {
             self.state.complete(run, Outcome::Cancelled);
             self.drain();
         }
     }
 
-    /// Begins an attempt. True where it ended at once.
     #[inline]
     fn begin(
         &mut self,
         run: Run,
         handler: impl FnOnce() -> F,
         outcome: impl Fn(&F::Output) -> Outcome,
-    ) -> bool {
-        self.calling = Some(run);
-        let future = handler();
-        self.calling = None;
-        let Poll::Ready(output) = self.attempts.begin(run, future) else { return false };
+    ) -> Ended {
+        let Poll::Ready(output) = self.attempts.begin(run, handler) else { return Ended::Later };
         self.finish(run, output, outcome);
-        true
+        Ended::AtOnce
     }
 
     fn poll_woken(&mut self, outcome: impl Fn(&F::Output) -> Outcome) {

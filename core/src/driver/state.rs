@@ -214,7 +214,7 @@ impl State {
     }
 
     /// Takes all events and starts.
-    #[inline]
+    #[inline(always)]
     pub(super) fn drain(&mut self, slots: &mut impl Slots) {
         loop {
             while let Some(event) = self.dispatcher.poll_event() {
