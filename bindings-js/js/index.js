@@ -1,2 +1,7 @@
 // @ts-check
 export { version } from "#core";
+export { ReorderBuffer } from "./buffer.js";
+export * from "./errors.js";
+export { map } from "./map.js";
+export { Processor } from "./processor.js";
+export { Failure, Lost } from "./values.js";

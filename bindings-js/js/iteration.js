@@ -1,0 +1,119 @@
+// @ts-check
+import { FAILED, FATAL } from "./core.js";
+import { Deferred, rejected } from "./promises.js";
+import { Queue } from "./queue.js";
+
+/** @typedef {IteratorResult<any, any>} Result */
+
+/** A loop over the results of a processor: what is not asked for is held. */
+export class Iteration {
+  #intake;
+  #state;
+  /** @type {Queue<Deferred<Result>>} */
+  #waiting = new Queue();
+  /** @type {import("./slot.js").Slot | undefined} What the loop has in hand. */
+  #lent;
+  #isStarted = false;
+  #isOver = false;
+
+  /** @param {import("./intake.js").Intake} intake @param {import("./state.js").State} state */
+  constructor(intake, state) {
+    this.#intake = intake;
+    this.#state = state;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  /** @returns {Promise<Result>} */
+  next() {
+    try {
+      if (!this.#isStarted) {
+        this.#intake.begin(this);
+        this.#isStarted = true;
+      }
+      /** @type {Deferred<Result>} */
+      const waiting = new Deferred();
+      this.#waiting.push(waiting);
+      this.#state.settle();
+      if (this.#isOver) Iteration.serve(this);
+      this.#state.wake();
+      return waiting.promise;
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /** @param {any} [value] @returns {Promise<Result>} */
+  async return(value) {
+    if (this.#isStarted && !this.#isOver) {
+      this.#isOver = true;
+      Iteration.serve(this);
+      this.#intake.leave(this);
+    }
+    return { done: true, value };
+  }
+
+  /** @param {Iteration} loop */
+  static serve(loop) {
+    loop.#serve();
+  }
+
+  /**
+   * The processor was stopped with this one inside.
+   * @param {Iteration} loop
+   * @param {import("./slot.js").Slot} slot
+   */
+  static left(loop, slot) {
+    if (loop.#lent === slot) loop.#lent = undefined;
+  }
+
+  #serve() {
+    while (this.#waiting.size > 0) {
+      this.#giveBack();
+      const slot = this.#isOver ? undefined : this.#state.lend();
+      if (slot !== undefined) this.#handOut(slot);
+      else if (this.#isOver || this.#intake.isDrained) this.#end();
+      else return;
+    }
+    if (this.#isOver) this.#giveBack();
+  }
+
+  /** @param {import("./slot.js").Slot} slot */
+  #handOut(slot) {
+    const waiting = /** @type {Deferred<Result>} */ (this.#waiting.shift());
+    const { what } = this.#state;
+    const value = what === FAILED ? this.#intake.asFailure(slot) : slot.result;
+    const { ticket, result } = slot;
+    this.#lent = slot;
+    slot.item = undefined;
+    slot.result = undefined;
+    slot.ticket = undefined;
+    if (what === FATAL) {
+      this.#isOver = true;
+      this.#giveBack();
+      this.#intake.fatal(ticket, result);
+      waiting.reject(result);
+      return;
+    }
+    this.#intake.hand(ticket, what, result);
+    waiting.resolve({ value, done: false });
+  }
+
+  #giveBack() {
+    const slot = this.#lent;
+    if (slot === undefined) return;
+    this.#lent = undefined;
+    const { handle } = slot;
+    slot.clear();
+    this.#state.released(handle);
+    this.#state.drain();
+  }
+
+  #end() {
+    this.#isOver = true;
+    const waiting = /** @type {Deferred<Result>} */ (this.#waiting.shift());
+    waiting.resolve({ value: undefined, done: true });
+  }
+}

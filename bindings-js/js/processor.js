@@ -1,0 +1,104 @@
+// @ts-check
+import { OptionsError } from "./errors.js";
+import { Intake } from "./intake.js";
+import * as options from "./options.js";
+import { quiet, rejected } from "./promises.js";
+
+/** Takes items one by one for as long as it lives, and works on them in order per key. */
+export class Processor {
+  #handler;
+  #intake;
+
+  /** @param {any} [handler] @param {any} [given] */
+  constructor(handler, given) {
+    // a class of one's own may be made with options alone
+    if (given === undefined && typeof handler === "object") {
+      given = handler;
+      handler = undefined;
+    }
+    const isOverridden = this.process !== Processor.prototype.process;
+    if (handler !== undefined) options.handler(handler);
+    else if (!isOverridden) {
+      throw new OptionsError("handler must be a function, or process overridden");
+    }
+    this.#handler = handler;
+    /** @type {(item: any, attempt: any) => unknown} */
+    const process = isOverridden ? (item, attempt) => this.process(item, attempt) : handler;
+    this.#intake = new Intake(process, options.ofProcessor(given));
+  }
+
+  static {
+    // where the host has it
+    if (Symbol.asyncDispose) {
+      const value = /** @this {Processor} */ async function () {
+        await this.close();
+      };
+      Object.defineProperty(Processor.prototype, Symbol.asyncDispose, {
+        value,
+        configurable: true,
+        writable: true,
+      });
+    }
+  }
+
+  /** @param {any} item @param {any} attempt @returns {any} */
+  process(item, attempt) {
+    return this.#handler(item, attempt);
+  }
+
+  /** @param {any} item @param {any} [given] */
+  enqueue(item, given) {
+    try {
+      const checked = options.ofEnqueue(given);
+      const { signal } = checked;
+      if (signal?.aborted) return rejected(signal.reason);
+      return this.#intake.enqueue(this.#intake.prepare(item, checked), signal);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /** @param {any} item @param {any} [given] */
+  tryEnqueue(item, given) {
+    return this.#intake.tryEnqueue(this.#intake.prepare(item, options.ofTryEnqueue(given)));
+  }
+
+  /** @param {any} item @param {any} [given] */
+  run(item, given) {
+    return quiet(this.enqueue(item, given).then((ticket) => ticket.result));
+  }
+
+  /** @param {any} [given] */
+  join(given) {
+    try {
+      return this.#intake.join(options.ofJoin(given).signal);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /** @param {any} [given] */
+  close(given) {
+    try {
+      return this.#intake.close(options.ofClose(given).timeout);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  abort() {
+    return this.close({ timeout: 0 });
+  }
+
+  stats() {
+    return this.#intake.stats();
+  }
+
+  whyBlocked() {
+    return this.#intake.whyBlocked();
+  }
+
+  [Symbol.asyncIterator]() {
+    return this.#intake.iterate();
+  }
+}

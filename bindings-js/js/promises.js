@@ -1,0 +1,54 @@
+// @ts-check
+// Promises that are never left without a handler: a failure that nobody asked for does not end the process.
+
+export const ignore = () => {};
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ */
+export function quiet(promise) {
+  promise.catch(ignore);
+  return promise;
+}
+
+/** @param {unknown} error @returns {Promise<never>} */
+export function rejected(error) {
+  return /** @type {Promise<never>} */ (quiet(Promise.reject(error)));
+}
+
+/**
+ * A promise and its two ends.
+ * @template T
+ */
+export class Deferred {
+  /** @type {(value: T) => void} */
+  resolve = ignore;
+  /** @type {(error: unknown) => void} */
+  #reject = ignore;
+
+  constructor() {
+    /** @type {Promise<T>} */
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** @param {unknown} error */
+  reject(error) {
+    quiet(this.promise);
+    this.#reject(error);
+  }
+}
+
+/**
+ * Whether a value is to be waited for. A `then` that raises is the value's failure.
+ * @param {unknown} value
+ * @returns {value is PromiseLike<unknown>}
+ */
+export function isThenable(value) {
+  if (value instanceof Promise) return true;
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  return typeof (/** @type {any} */ (value).then) === "function";
+}

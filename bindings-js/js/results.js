@@ -1,0 +1,206 @@
+// @ts-check
+import { FAILED, OK } from "./core.js";
+import { Deferred, rejected } from "./promises.js";
+import { Queue } from "./queue.js";
+import { Source } from "./source.js";
+import { State } from "./state.js";
+import { Failure } from "./values.js";
+
+/** @typedef {IteratorResult<any, any>} Result */
+
+/** What the inside of a stream does: it reads the source, and hands out results one per demand. */
+export class Results {
+  #state;
+  #source;
+  #settings;
+  /** @type {Queue<Deferred<Result>>} Those who wait for a result. */
+  #waiting = new Queue();
+  #isStarted = false;
+  #isAborted = false;
+  /** Nothing more comes out, whatever may still run. */
+  #isEnded = false;
+  /** @type {{ error: unknown } | undefined} What is raised in the end, once. */
+  #error;
+  /** @type {Promise<unknown> | undefined} The source, while it is being closed. */
+  #closing;
+  /** @type {Deferred<void>} Nothing runs any more, or what does is not waited for. */
+  #over = new Deferred();
+
+  /**
+   * @param {any} iterable
+   * @param {(item: any, attempt: import("./attempt.js").Attempt) => unknown} handler
+   * @param {import("./options.js").Settings} settings
+   */
+  constructor(iterable, handler, settings) {
+    this.handle = handler;
+    this.#settings = settings;
+    this.#source = new Source(iterable, this);
+    this.#state = new State(settings, this);
+  }
+
+  // demand
+
+  /** @returns {Promise<Result>} */
+  next() {
+    try {
+      if (!this.#isStarted) this.#start();
+      if (this.#waiting.size === 0 && !this.#isEnded) {
+        const result = this.#handOut();
+        if (result !== undefined) {
+          this.#state.settle();
+          this.#state.step();
+          return Promise.resolve(result);
+        }
+      }
+      /** @type {Deferred<Result>} */
+      const waiting = new Deferred();
+      this.#waiting.push(waiting);
+      this.#state.settle();
+      this.#state.step();
+      return waiting.promise;
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /** Stops what runs, and waits for it and for the source, which is closed once. */
+  async leave() {
+    this.#isEnded = true;
+    this.#error = undefined;
+    this.#abort();
+    await this.#over.promise;
+    await this.#closing;
+  }
+
+  stats() {
+    return this.#state.stats();
+  }
+
+  whyBlocked() {
+    return this.#state.whyBlocked();
+  }
+
+  #start() {
+    this.#isStarted = true;
+    const { signal } = this.#settings;
+    if (signal?.aborted) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  #onAbort = () => {
+    this.#error = { error: this.#settings.signal?.reason };
+    this.#abort();
+  };
+
+  #abort() {
+    if (this.#isAborted) return;
+    this.#isAborted = true;
+    this.#isStarted = true;
+    this.#closing ??= this.#source.close();
+    this.#state.close(0);
+    this.#state.settle();
+    this.#state.plan();
+  }
+
+  /**
+   * The next result, if it is there.
+   * @returns {Result | undefined}
+   */
+  #handOut() {
+    const slot = this.#state.take();
+    if (slot === undefined) return undefined;
+    const { what, attempt } = this.#state;
+    const { result, item, seq, key } = slot;
+    slot.clear();
+    this.#state.drain();
+    if (what === OK) return { value: result, done: false };
+    if (what === FAILED) {
+      return { value: new Failure(result, item, seq, attempt, key), done: false };
+    }
+    this.#isEnded = true;
+    this.#error = { error: result };
+    this.#closing = this.#source.close();
+    return undefined;
+  }
+
+  // what the source tells
+
+  /** @param {() => void} callback */
+  enter(callback) {
+    this.#state.enter(callback);
+  }
+
+  /** @param {any} item */
+  came(item) {
+    const { key: keyOf } = this.#settings;
+    let key;
+    let rejected;
+    if (keyOf !== undefined) {
+      try {
+        key = keyOf(item);
+      } catch (error) {
+        rejected = { error };
+      }
+    }
+    this.#state.offer(item, key, undefined, rejected);
+    this.#state.settle();
+  }
+
+  ended() {
+    this.#state.end();
+    this.#state.settle();
+  }
+
+  /** @param {unknown} error */
+  failed(error) {
+    this.#error ??= { error };
+    this.ended();
+  }
+
+  // what the state asks
+
+  serve() {
+    while (this.#waiting.size > 0) {
+      const result = this.#isEnded ? undefined : this.#handOut();
+      if (result === undefined && !this.#isEnded) return;
+      const waiting = /** @type {Deferred<Result>} */ (this.#waiting.shift());
+      const raised = this.#error;
+      if (result !== undefined) {
+        waiting.resolve(result);
+      } else if (raised !== undefined) {
+        this.#error = undefined;
+        waiting.reject(raised.error);
+      } else {
+        waiting.resolve({ value: undefined, done: true });
+      }
+    }
+  }
+
+  step() {
+    return this.#isStarted && this.#state.wants > 0 && this.#source.read();
+  }
+
+  offer() {
+    return false;
+  }
+
+  passed() {}
+
+  left() {}
+
+  lost() {}
+
+  drained() {
+    this.#isEnded = true;
+    this.#settings.signal?.removeEventListener("abort", this.#onAbort);
+    this.#over.resolve();
+  }
+
+  /** @param {unknown} error */
+  broke(error) {
+    this.#error = { error };
+    this.#closing ??= this.#source.close();
+    this.drained();
+    this.serve();
+  }
+}

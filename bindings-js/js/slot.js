@@ -1,0 +1,40 @@
+// @ts-check
+import { FAILED, OK } from "./core.js";
+
+/**
+ * What belongs to a slot: of the item that is in it now. Its two callbacks are made once, for at most one attempt uses
+ * a slot at a time, detached ones included.
+ */
+export class Slot {
+  handle = 0;
+  seq = 0;
+  /** The number of the last attempt. */
+  number = 0;
+  /** @type {any} */
+  item = undefined;
+  /** @type {unknown} */
+  key = undefined;
+  /** @type {any} What the handler gave, its error if it failed. */
+  result = undefined;
+  failed = false;
+  /** @type {import("./ticket.js").Ticket | undefined} */
+  ticket = undefined;
+  /** @type {import("./attempt.js").Attempt | undefined} What runs. */
+  attempt = undefined;
+
+  /** @param {import("./state.js").State} state */
+  constructor(state) {
+    /** @param {unknown} value */
+    this.ok = (value) => state.ended(this, OK, value);
+    /** @param {unknown} error */
+    this.bad = (error) => state.ended(this, FAILED, error);
+  }
+
+  /** Forgets the item, but not the attempt that may still run. */
+  clear() {
+    this.item = undefined;
+    this.key = undefined;
+    this.result = undefined;
+    this.ticket = undefined;
+  }
+}

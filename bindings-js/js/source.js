@@ -1,0 +1,117 @@
+// @ts-check
+import { OptionsError } from "./errors.js";
+import { isThenable, quiet } from "./promises.js";
+
+/** Where a stream's items come from: any iterable, read one item at a time, and closed once. */
+export class Source {
+  /** @type {any} */
+  #iterator;
+  #isAsync;
+  #iterable;
+  #isReading = false;
+  #isOver = false;
+  #results;
+
+  /**
+   * @param {any} iterable
+   * @param {import("./results.js").Results} results what is told of each item, of the end and of an error
+   */
+  constructor(iterable, results) {
+    this.#isAsync = typeof iterable?.[Symbol.asyncIterator] === "function";
+    if (!this.#isAsync && typeof iterable?.[Symbol.iterator] !== "function") {
+      throw new OptionsError("source must be iterable or async iterable");
+    }
+    this.#iterable = iterable;
+    this.#results = results;
+  }
+
+  /** Reads the next item. False where it comes later, or not at all. */
+  read() {
+    if (this.#isReading || this.#isOver) return false;
+    this.#isReading = true;
+    try {
+      const step = this.#open().next();
+      if (this.#isAsync) {
+        Promise.resolve(step).then(this.#came, this.#failed);
+        return false;
+      }
+      this.#isReading = false;
+      return this.#take(step);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  /**
+   * Closes it, where it has not ended by itself.
+   * @returns {Promise<unknown> | undefined} to be waited for, unless it is stuck in its own next
+   */
+  close() {
+    if (this.#isOver) return undefined;
+    this.#isOver = true;
+    try {
+      const iterator = this.#open();
+      this.#iterator = undefined;
+      const closing = iterator.return?.();
+      if (!isThenable(closing)) return undefined;
+      const closed = quiet(Promise.resolve(closing));
+      return this.#isReading ? undefined : closed;
+    } catch (error) {
+      return quiet(Promise.reject(error));
+    }
+  }
+
+  #open() {
+    if (this.#iterable !== undefined) {
+      const method = this.#isAsync ? Symbol.asyncIterator : Symbol.iterator;
+      const iterable = this.#iterable;
+      this.#iterable = undefined;
+      this.#iterator = iterable[method]();
+    }
+    return this.#iterator;
+  }
+
+  /** @param {any} step */
+  #take(step) {
+    if (typeof step !== "object" || step === null) {
+      throw new TypeError(`the source's next gave ${String(step)}, not an object`);
+    }
+    if (step.done) {
+      this.#end();
+      this.#results.ended();
+      return false;
+    }
+    this.#results.came(step.value);
+    return true;
+  }
+
+  /** @param {any} step */
+  #came = (step) => {
+    this.#isReading = false;
+    if (this.#isOver) return;
+    this.#results.enter(() => {
+      try {
+        this.#take(step);
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  };
+
+  /** @param {unknown} error */
+  #failed = (error) => {
+    if (!this.#isOver) this.#results.enter(() => this.#fail(error));
+  };
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#end();
+    this.#results.failed(error);
+  }
+
+  #end() {
+    this.#isOver = true;
+    this.#iterator = undefined;
+  }
+}

@@ -1,0 +1,111 @@
+// @ts-check
+import { Deferred, quiet, rejected } from "./promises.js";
+
+/** @typedef {{ cancel(handle: number): boolean }} Canceller */
+
+const PENDING = 0;
+const OK = 1;
+const FAILED = 2;
+
+/** Failed tickets whose result nobody has read. Made with the first: most programs never need it. */
+/** @type {FinalizationRegistry<{ seq: number, message: string }> | undefined} */
+let unread;
+
+/** @param {{ seq: number, message: string }} failure */
+function warn({ seq, message }) {
+  console.warn(`inorder: item ${seq} failed, and nobody asked for its result: ${message}`);
+}
+
+/** What `enqueue` gives for an accepted item. It is no promise itself, so that waiting for room is not waiting for work. */
+export class Ticket {
+  #owner;
+  #handle;
+  #seq;
+  #status = PENDING;
+  #isCancelled = false;
+  /** @type {unknown} */
+  #value;
+  /** @type {Deferred<unknown> | undefined} */
+  #deferred;
+  /** @type {Promise<unknown> | undefined} */
+  #promise;
+
+  /** @param {Canceller} owner @param {number} handle @param {number} seq */
+  constructor(owner, handle, seq) {
+    this.#owner = owner;
+    this.#handle = handle;
+    this.#seq = seq;
+  }
+
+  get seq() {
+    return this.#seq;
+  }
+
+  get done() {
+    return this.#status !== PENDING;
+  }
+
+  get cancelled() {
+    return this.#isCancelled;
+  }
+
+  get result() {
+    if (this.#promise === undefined) this.#promise = this.#read();
+    return this.#promise;
+  }
+
+  cancel() {
+    return this.#status === PENDING && this.#owner.cancel(this.#handle);
+  }
+
+  #read() {
+    if (this.#status === OK) return quiet(Promise.resolve(this.#value));
+    if (this.#status === FAILED) {
+      unread?.unregister(this);
+      return rejected(this.#value);
+    }
+    this.#deferred = new Deferred();
+    return this.#deferred.promise;
+  }
+
+  // for the processor; not methods, so that users do not see them
+
+  /** @param {Ticket} ticket @param {unknown} value */
+  static resolve(ticket, value) {
+    ticket.#status = OK;
+    ticket.#value = value;
+    ticket.#deferred?.resolve(value);
+  }
+
+  /** @param {Ticket} ticket @param {unknown} error */
+  static reject(ticket, error) {
+    ticket.#status = FAILED;
+    ticket.#value = error;
+    ticket.#deferred?.reject(error);
+  }
+
+  /** @param {Ticket} ticket @param {unknown} error */
+  static cancelled(ticket, error) {
+    ticket.#isCancelled = true;
+    Ticket.reject(ticket, error);
+  }
+
+  /**
+   * Has it said when a failed ticket goes whose result nobody read.
+   * @param {Ticket} ticket
+   */
+  static watch(ticket) {
+    if (ticket.#promise !== undefined) return;
+    unread ??= new FinalizationRegistry(warn);
+    unread.register(ticket, { seq: ticket.#seq, message: text(ticket.#value) }, ticket);
+  }
+}
+
+/** @param {any} error */
+function text(error) {
+  try {
+    return String(error?.message ?? error);
+  } catch {
+    return "an error that cannot be shown";
+  }
+}

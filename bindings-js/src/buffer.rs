@@ -1,0 +1,66 @@
+//! The numbers of a reorder buffer; its items stay in JavaScript.
+
+use inorder::{Insert, Sequencer, SequencerOptions};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::NONE;
+
+/// A [`Sequencer`].
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Numbers {
+    sequencer: Sequencer,
+}
+
+#[wasm_bindgen]
+impl Numbers {
+    /// Begins at `start`.
+    ///
+    /// # Errors
+    /// The text says what is out of its bounds.
+    #[wasm_bindgen(constructor)]
+    pub fn new(start: f64, capacity: u32) -> Result<Self, String> {
+        let options = SequencerOptions::new().start(start as u64).capacity(capacity as usize);
+        let sequencer = Sequencer::new(options).map_err(|error| error.to_string())?;
+        Ok(Self { sequencer })
+    }
+
+    /// The lowest number that was not popped.
+    #[must_use]
+    pub fn next(&self) -> f64 {
+        self.sequencer.next() as f64
+    }
+
+    /// How many are in.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.sequencer.len() as u32
+    }
+
+    /// The ranges that are missing, one after the other: first, last, first, last.
+    #[must_use]
+    pub fn missing(&self) -> Vec<f64> {
+        self.sequencer.missing().flat_map(|(first, last)| [first as f64, last as f64]).collect()
+    }
+
+    /// Takes a number in: 0 ready, 1 held, 2 duplicate, 3 late, 4 too far.
+    pub fn insert(&mut self, seq: f64) -> u32 {
+        match self.sequencer.insert(seq as u64) {
+            Insert::Ready => 0,
+            Insert::Held => 1,
+            Insert::Duplicate => 2,
+            Insert::Late => 3,
+            Insert::TooFar => 4,
+        }
+    }
+
+    /// Lets the next number leave and returns it, or none.
+    pub fn pop(&mut self) -> f64 {
+        self.sequencer.pop().map_or(NONE, |seq| seq as f64)
+    }
+
+    /// Gives up what is missing below `seq`.
+    pub fn skip_to(&mut self, seq: f64) {
+        self.sequencer.skip_to(seq as u64);
+    }
+}
