@@ -1,6 +1,7 @@
 //! Speed, by that of what people use today: `cargo run --release -p inorder-bench`.
 
-#[allow(clippy::all, clippy::disallowed_methods)]
+#[rustfmt::skip]
+#[allow(clippy::all, clippy::disallowed_methods, reason = "copied as it is")]
 mod peers;
 
 use std::future::Future;
