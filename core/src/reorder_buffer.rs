@@ -72,6 +72,11 @@ impl<T> ReorderBuffer<T> {
         self.sequencer.missing()
     }
 
+    /// The items that are in, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
+        self.items.iter().flatten()
+    }
+
     /// What [`insert`](Self::insert) would say. For items that one wants to keep when they are not admitted.
     pub fn look(&self, seq: Seq) -> Insert {
         self.sequencer.look(seq)
@@ -135,6 +140,16 @@ mod tests {
         assert_eq!(buffer.insert(65, "the same place"), Insert::TooFar);
         assert_eq!(buffer.insert(0, "first"), Insert::Ready);
         assert_eq!((buffer.pop(), buffer.pop()), (Some((0, "first")), Some((1, "kept"))));
+    }
+
+    #[test]
+    fn what_is_in_can_be_looked_at() {
+        let mut buffer = ReorderBuffer::new(SequencerOptions::new());
+        let _ = buffer.insert(2, "c");
+        let _ = buffer.insert(0, "a");
+        assert_eq!(buffer.iter().collect::<Vec<_>>(), [&"a", &"c"]);
+        assert_eq!(buffer.pop(), Some((0, "a")));
+        assert_eq!(buffer.iter().collect::<Vec<_>>(), [&"c"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::Dispatcher;
 use super::shutdown::Phase;
-use crate::ids::{Seq, Source};
+use crate::ids::{Handle, Seq, Source};
 use crate::slots::State;
 use crate::stats::{Blocked, BlockedState, Stats};
 use crate::time::Time;
@@ -66,6 +66,14 @@ impl Dispatcher {
             capacity: self.capacity.into(),
             oldest_age: oldest.map_or(Duration::ZERO, |since| age(now, since)),
         }
+    }
+
+    /// The item at the head of a release order: what [`why_blocked`](Self::why_blocked) is about. `None` when nothing of
+    /// the source is in flight, or the head is missing.
+    #[must_use]
+    pub fn head(&self, source: Source) -> Option<Handle> {
+        let slot = self.sources[self.sources.find(source)?].order.head()?;
+        Some(self.items.handle(slot))
     }
 
     /// What the next release of a source waits for; `None` when nothing of it is in flight.

@@ -413,6 +413,19 @@ fn an_ended_source_is_drained_when_the_last_result_is_taken() {
 }
 
 #[test]
+fn the_head_is_the_oldest_item_in_flight() {
+    let (mut d, source) = open(&Options::new().concurrency(2));
+    assert_eq!(d.head(source), None);
+    let items = push(&mut d, source, 2);
+    assert_eq!(runs(&mut d), items);
+    ok(&mut d, items[1]);
+    assert_eq!(d.head(source), Some(items[0]));
+    ok(&mut d, items[0]);
+    assert_eq!(take(&mut d, source).len(), 2);
+    assert_eq!(d.head(source), None);
+}
+
+#[test]
 fn time_does_not_go_backwards() {
     let (mut d, source) = open(&Options::new());
     assert!(d.push(at(5), source, None).is_ok());
