@@ -31,9 +31,9 @@ fn environment(name: &str, default: u64) -> u64 {
     })
 }
 
-/// The disagreement or the panic of a run.
-fn failure(config: Config, steps: &[Step]) -> Option<String> {
-    match panic::catch_unwind(AssertUnwindSafe(|| Pair::run(config, steps))) {
+/// The disagreement or the panic of a run. Every other one ends by an abort.
+fn failure(seed: u64, config: Config, steps: &[Step]) -> Option<String> {
+    match panic::catch_unwind(AssertUnwindSafe(|| Pair::run(config, steps, seed % 2 == 1))) {
         Ok(result) => result.err(),
         Err(payload) => {
             let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -64,12 +64,12 @@ fn random_commands_agree_with_the_naive_model() {
     while done < budget {
         let (config, steps) = run_of(seed);
         done += steps.len() as u64;
-        if let Some(first) = failure(config, &steps) {
+        if let Some(first) = failure(seed, config, &steps) {
             let hook = panic::take_hook();
             panic::set_hook(Box::new(|_| {}));
-            let short = steps::shrink(steps, |steps| failure(config, steps).is_some());
+            let short = steps::shrink(steps, |steps| failure(seed, config, steps).is_some());
             panic::set_hook(hook);
-            let why = failure(config, &short).unwrap_or_default();
+            let why = failure(seed, config, &short).unwrap_or_default();
             let list: Vec<String> = short.iter().map(|step| format!("  {step:?}")).collect();
             panic!("seed {seed}: {first}\nshrunk: {why}\n{config:?}\n{}", list.join("\n"));
         }

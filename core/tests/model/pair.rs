@@ -18,7 +18,10 @@ pub(crate) struct Pair {
     dispatcher: Dispatcher,
     naive: Naive,
     watch: Watch,
+    /// The latest time that was said.
     now: Time,
+    /// The time that is said now.
+    said: Time,
     sources: Vec<Source>,
     handles: Vec<Handle>,
     running: Vec<(Handle, u32)>,
@@ -47,6 +50,7 @@ impl Pair {
             naive: Naive::new(config),
             watch: Watch::new(config),
             now: Time::from_micros(0),
+            said: Time::from_micros(0),
             sources: Vec::new(),
             handles: Vec::new(),
             running: Vec::new(),
@@ -54,23 +58,24 @@ impl Pair {
         }
     }
 
-    pub(crate) fn run(config: Config, steps: &[Step]) -> Checked {
+    pub(crate) fn run(config: Config, steps: &[Step], by_abort: bool) -> Checked {
         let mut pair = Self::new(config);
         for (number, step) in steps.iter().enumerate() {
             pair.step(*step).map_err(|error| format!("step {number} {step:?}: {error}"))?;
         }
-        pair.finish().map_err(|error| format!("at the end: {error}"))
+        pair.finish(by_abort).map_err(|error| format!("at the end: {error}"))
     }
 
     fn step(&mut self, step: Step) -> Checked {
-        self.now = Time::from_micros(self.now.as_micros() + step.after);
+        self.said = Time::from_micros(self.now.as_micros().saturating_add_signed(step.after));
+        self.now = self.now.max(self.said);
         self.act(step.act)?;
         self.drain()?;
         self.compare()
     }
 
     fn act(&mut self, act: Act) -> Checked {
-        let now = self.now;
+        let now = self.said;
         // a source that is drained is picked now and then: it is not known any more
         let source = |number: usize| pick(&self.sources, number);
         match act {
@@ -172,7 +177,7 @@ impl Pair {
     fn push(&mut self, id: Source, lane: Option<u32>, raises: bool) -> Checked {
         // what has no key has no lane
         let lane = lane.and_then(Lane::new).filter(|_| !raises);
-        let got = self.dispatcher.push(self.now, id, lane);
+        let got = self.dispatcher.push(self.said, id, lane);
         let expected = self.naive.push(id, lane, got.ok());
         same("push", &got.map(|_| ()), &expected)?;
         self.watch.offered(id, got.err());
@@ -199,7 +204,7 @@ impl Pair {
             .and_then(|source| source.numbers.as_ref());
         let next = next.map_or(0, Numbers::next);
         let seq = next.saturating_add(ahead).saturating_sub(behind);
-        let got = self.dispatcher.push_at(self.now, id, lane, seq);
+        let got = self.dispatcher.push_at(self.said, id, lane, seq);
         let handle = match got {
             Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => Some(handle),
             Ok(Arrival::Duplicate | Arrival::Late | Arrival::TooFar) | Err(_) => None,
@@ -227,9 +232,9 @@ impl Pair {
     }
 
     fn complete(&mut self, handle: Handle, attempt: u32, outcome: Outcome) -> Checked {
-        self.naive.at(self.now);
+        self.naive.at(self.said);
         let expected = self.naive.complete(handle, attempt, outcome);
-        let got = self.dispatcher.complete(self.now, handle, attempt, outcome);
+        let got = self.dispatcher.complete(self.said, handle, attempt, outcome);
         same("complete", &got, &expected)?;
         if got != Completion::Stale {
             self.running.retain(|(other, _)| *other != handle);
@@ -239,15 +244,15 @@ impl Pair {
     }
 
     fn cancel(&mut self, handle: Handle) -> Checked {
-        self.naive.at(self.now);
+        self.naive.at(self.said);
         let expected = self.naive.cancel(handle);
-        same("cancel", &self.dispatcher.cancel(self.now, handle), &expected)
+        same("cancel", &self.dispatcher.cancel(self.said, handle), &expected)
     }
 
     fn reject(&mut self, handle: Handle) -> Checked {
-        self.naive.at(self.now);
+        self.naive.at(self.said);
         let expected = self.naive.reject(handle);
-        same("reject", &self.dispatcher.reject(self.now, handle), &expected)
+        same("reject", &self.dispatcher.reject(self.said, handle), &expected)
     }
 
     fn lend(&mut self, id: Source) -> Result<Option<Handle>, String> {
@@ -261,17 +266,17 @@ impl Pair {
     }
 
     fn give_back(&mut self, handle: Handle) -> Checked {
-        self.naive.at(self.now);
+        self.naive.at(self.said);
         let expected = self.naive.released(handle);
-        let got = self.dispatcher.released(self.now, handle);
+        let got = self.dispatcher.released(self.said, handle);
         same("released", &got, &expected)?;
         self.returned(handle, got)
     }
 
     fn undeliver(&mut self, handle: Handle) -> Checked {
-        self.naive.at(self.now);
+        self.naive.at(self.said);
         let expected = self.naive.undelivered(handle);
-        let got = self.dispatcher.undelivered(self.now, handle);
+        let got = self.dispatcher.undelivered(self.said, handle);
         same("undelivered", &got, &expected)?;
         self.returned(handle, got)
     }
@@ -361,22 +366,42 @@ impl Pair {
         same("oldest_age", &stats.oldest_age, &naive.oldest_age(self.now))
     }
 
-    /// Ends all sources, and then works and takes until nothing is left: what is in must come out. Then it closes.
-    fn finish(&mut self) -> Checked {
+    /// Lets everything come out that is in, or stops with all inside: nothing may be forgotten.
+    fn finish(&mut self, by_abort: bool) -> Checked {
+        let at_once = |act| Step { after: 0, act };
+        if by_abort {
+            self.step(at_once(Act::Close { timeout: Some(1_000) }))?;
+            self.step(Step { after: 1_000, act: Act::Timeout })?;
+            self.step(at_once(Act::Complete { running: 0, outcome: Outcome::Failed }))?;
+            self.step(Step { after: 250_000, act: Act::Timeout })?;
+            while !self.running.is_empty() {
+                self.step(at_once(Act::Complete { running: 0, outcome: Outcome::Ok }))?;
+            }
+        } else {
+            self.drain_all()?;
+        }
+        self.step(at_once(Act::Close { timeout: Some(0) }))?;
+        same("left inside", &self.dispatcher.len(), &0)?;
+        same("over", &self.dispatcher.is_drained(), &true)?;
+        self.watch.finished(&self.dispatcher.stats(self.now))
+    }
+
+    /// Ends all sources, and then works and takes until nothing is left.
+    fn drain_all(&mut self) -> Checked {
         let known = self.sources.len();
         for source in 0..known {
             self.step(Step { after: 0, act: Act::End { source } })?;
         }
-        for _ in 0..10 * (self.naive.items.len() + 1) {
+        for _ in 0..4 * (self.naive.items.len() + 1) {
             self.step(Step { after: 1, act: Act::Released { lent: 0 } })?;
             self.step(Step { after: 1, act: Act::Complete { running: 0, outcome: Outcome::Ok } })?;
             for source in 0..known {
                 self.step(Step { after: 0, act: Act::Take { source } })?;
             }
+            if self.naive.items.is_empty() {
+                break;
+            }
         }
-        self.step(Step { after: 0, act: Act::Close { timeout: Some(0) } })?;
-        same("left inside", &self.dispatcher.len(), &0)?;
-        same("over", &self.dispatcher.is_drained(), &true)?;
-        self.watch.finished(&self.dispatcher.stats(self.now))
+        same("in flight after the drain", &self.dispatcher.len(), &0)
     }
 }

@@ -70,16 +70,16 @@ pub(crate) enum Stray {
     Bits(u64),
 }
 
-/// A command, so many microseconds after the one before.
+/// A command, so many microseconds after the one before; or with a time that long ago.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
-    pub(crate) after: u64,
+    pub(crate) after: i64,
     pub(crate) act: Act,
 }
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "+{} {:?}", self.after, self.act)
+        write!(f, "{:+} {:?}", self.after, self.act)
     }
 }
 
@@ -119,14 +119,19 @@ pub(crate) fn config(lots: &mut Lots) -> Config {
 pub(crate) struct Mix {
     lanes: u64,
     sequenced: bool,
+    /// One in so many fails, raises or stops something.
     rough: u64,
+    /// So many of the commands that are not rough are offers, ends of attempts, and results that are taken.
+    weights: [u64; 3],
 }
 
 impl Mix {
     pub(crate) fn new(lots: &mut Lots) -> Self {
         // few failures in some runs, so that they get old, and many in others
         let rough = [3, 10, 60][lots.below(3) as usize];
-        Self { lanes: [0, 1, 3][lots.below(3) as usize], sequenced: lots.one_in(2), rough }
+        let lanes = [0, 1, 3][lots.below(3) as usize];
+        let weights = [0; 3].map(|_| 1 + lots.below(6));
+        Self { lanes, sequenced: lots.one_in(2), rough, weights }
     }
 
     pub(crate) fn first(&self, lots: &mut Lots) -> Vec<Step> {
@@ -139,41 +144,55 @@ impl Mix {
     }
 
     pub(crate) fn step(&self, lots: &mut Lots) -> Step {
-        Step { after: if lots.one_in(4) { lots.below(100_000) } else { 0 }, act: self.act(lots) }
+        let after = match lots.below(16) {
+            0 => 250_000,
+            1..=3 => lots.below(100_000) as i64,
+            4 => -(lots.below(300_000) as i64),
+            _ => 0,
+        };
+        Step { after, act: self.act(lots) }
     }
 
     fn act(&self, lots: &mut Lots) -> Act {
-        let source = lots.pick();
         if lots.one_in(self.rough * 8) {
-            return match lots.below(8) {
-                0 => Act::End { source },
-                1 => Act::Close {
-                    timeout: [None, Some(0), Some(1), Some(200_000)][lots.below(4) as usize],
-                },
-                2 | 3 => self.open(lots),
-                4 => Act::Undelivered { lent: lots.pick() },
-                5 => Act::Reject { item: lots.pick() },
-                6 => Act::Refuse,
-                _ => Act::Timeout,
-            };
+            return self.rough_act(lots);
         }
-        match lots.below(16) {
-            0..=5 => self.push(source, lots),
-            6..=9 => Act::Complete { running: lots.pick(), outcome: self.outcome(lots) },
-            10..=12 => Act::Take { source },
-            13 => Act::Lend { source },
-            14 => Act::Released { lent: lots.pick() },
-            _ if lots.one_in(2) => Act::Cancel { item: lots.pick() },
-            _ => Act::Stray {
-                handle: if lots.one_in(4) {
-                    Stray::Bits(lots.draw() >> lots.below(64))
-                } else {
-                    Stray::Known(lots.draw() as usize)
-                },
-                attempt: lots.below(3) as u32,
-                command: lots.below(6) as u8,
-            },
+        let [offers, ends, takes] = self.weights;
+        let source = lots.pick();
+        match lots.below(offers + ends + takes + 4) {
+            0 => Act::Lend { source },
+            1 => Act::Released { lent: lots.pick() },
+            2 => Act::Cancel { item: lots.pick() },
+            3 => self.stray(lots),
+            other if other < 4 + offers => self.push(source, lots),
+            other if other < 4 + offers + ends => {
+                Act::Complete { running: lots.pick(), outcome: self.outcome(lots) }
+            }
+            _ => Act::Take { source },
         }
+    }
+
+    fn rough_act(&self, lots: &mut Lots) -> Act {
+        match lots.below(12) {
+            0 => Act::End { source: lots.pick() },
+            1 => {
+                let timeouts = [None, Some(0), Some(1), Some(200_000)];
+                Act::Close { timeout: timeouts[lots.below(4) as usize] }
+            }
+            2..=4 => self.open(lots),
+            5 => Act::Undelivered { lent: lots.pick() },
+            6 => Act::Reject { item: lots.pick() },
+            7 => Act::Refuse,
+            _ => Act::Timeout,
+        }
+    }
+
+    fn stray(&self, lots: &mut Lots) -> Act {
+        let handle = match lots.below(4) {
+            0 => Stray::Bits(lots.draw() >> lots.below(64)),
+            _ => Stray::Known(lots.pick()),
+        };
+        Act::Stray { handle, attempt: lots.below(3) as u32, command: lots.below(6) as u8 }
     }
 
     fn push(&self, source: usize, lots: &mut Lots) -> Act {
