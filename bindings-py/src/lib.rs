@@ -2,9 +2,40 @@
 
 use pyo3::prelude::*;
 
+mod buffer;
+mod call;
+mod clock;
+mod context;
+mod crew;
+mod engine;
+mod imports;
+mod job;
+mod lanes;
+mod offers;
+mod options;
+mod processor;
+mod raw;
+mod results;
+mod source;
+mod state;
+mod stream;
+mod thread;
+mod ticket;
+mod worker;
+
 /// The native half of the package.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _inorder {
+    #[pymodule_export]
+    use crate::buffer::ReorderBuffer;
+    #[pymodule_export]
+    use crate::context::current;
+    #[pymodule_export]
+    use crate::processor::Processor;
+    #[pymodule_export]
+    use crate::stream::{Iteration, Stream, map};
+    #[pymodule_export]
+    use crate::ticket::Ticket;
     use pyo3::prelude::*;
 
     /// Returns the version of the package.

@@ -1,0 +1,126 @@
+//! Crews: the tasks that do the work, and those of them that wait for some.
+
+use pyo3::prelude::*;
+
+use crate::raw::Obj;
+use crate::state::State;
+use crate::worker::Worker;
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Runs handlers, and reads a source that is not asynchronous.
+    Handle,
+    /// Reads an asynchronous source.
+    Feed,
+    /// Calls `on_result`.
+    Deliver,
+}
+
+/// The workers of one role.
+#[derive(Default)]
+pub(crate) struct Crew {
+    /// Hidden from the garbage collector, so that a waiting worker, which nothing else holds, outlives an engine that
+    /// is collected: it is woken then and ends.
+    pub(crate) parked: Vec<Parked>,
+    /// Tasks that have not ended.
+    pub(crate) live: u32,
+    /// Those that were made or woken and have not taken their step yet.
+    pub(crate) waking: u32,
+    /// Those that are in a step.
+    pub(crate) active: u32,
+    /// The most there may be.
+    pub(crate) limit: u32,
+}
+
+/// A worker that waits for work.
+pub(crate) struct Parked {
+    pub(crate) worker: Py<Worker>,
+    pub(crate) future: Obj,
+}
+
+impl Crew {
+    /// Whether nobody waits, or is on its way from waiting to its end.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.parked.is_empty() && self.waking == 0
+    }
+}
+
+impl State {
+    /// Wakes a worker that waits, or has one made. False where there are enough.
+    fn wake(&mut self, role: Role) -> bool {
+        let crew = &mut self.crews[role as usize];
+        if let Some(parked) = crew.parked.pop() {
+            self.effects.unpark.push(parked);
+        } else if crew.live < crew.limit {
+            crew.live += 1;
+            self.effects.spawn.push(role);
+        } else {
+            return false;
+        }
+        crew.waking += 1;
+        true
+    }
+
+    /// Wakes all who wait, so that they end.
+    fn dismiss(&mut self) {
+        for crew in &mut self.crews {
+            crew.waking += crew.parked.len() as u32;
+            self.effects.unpark.append(&mut crew.parked);
+        }
+    }
+
+    /// Wakes one worker of each role that has work and nobody who comes to do it.
+    pub(crate) fn call_workers(&mut self) {
+        if self.is_finishing() {
+            self.dismiss();
+        } else {
+            let crew = &self.crews[Role::Handle as usize];
+            if crew.active == 0 && crew.waking == 0 && self.has_work(Role::Handle) {
+                self.wake(Role::Handle);
+            }
+        }
+        for role in [Role::Feed, Role::Deliver] {
+            let crew = &self.crews[role as usize];
+            if crew.limit > 0 && crew.active == 0 && crew.waking == 0 && self.has_work(role) {
+                self.wake(role);
+            }
+        }
+    }
+
+    /// Wakes others when a handler has suspended its worker: two, who wake two each, so that many start within a few
+    /// turns of the loop and few are woken for nothing.
+    pub(crate) fn call_others(&mut self) {
+        for _ in 0..2 {
+            let waking = self.crews[Role::Handle as usize].waking as usize;
+            let is_needed = self.runs.len() > waking || (waking == 0 && self.can_read());
+            if !is_needed || self.is_finishing() || !self.wake(Role::Handle) {
+                return;
+            }
+        }
+    }
+
+    /// Whether there is something to do for a role.
+    pub(crate) fn has_work(&self, role: Role) -> bool {
+        match role {
+            Role::Handle => !self.runs.is_empty() || self.can_read(),
+            Role::Feed => self.can_feed(),
+            Role::Deliver => self.can_deliver(),
+        }
+    }
+
+    /// Puts a worker among those who wait. False where there is work by now, or none will ever come.
+    pub(crate) fn park(&mut self, role: Role, parked: Parked) -> Result<(), Parked> {
+        if self.has_work(role) || self.is_over_for(role) {
+            return Err(parked);
+        }
+        self.crews[role as usize].parked.push(parked);
+        Ok(())
+    }
+
+    /// Notes that a worker has ended, and finds another where there is work left.
+    pub(crate) fn worker_ended(&mut self, role: Role) {
+        self.crews[role as usize].live -= 1;
+        self.look_after();
+    }
+}

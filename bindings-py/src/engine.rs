@@ -1,0 +1,644 @@
+//! The engine: the state of one stream or processor, tied to its event loop.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use inorder::{Dispatcher, Handle, Lane, SourceOptions, Time};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::call::{Act, Call};
+use crate::clock::{self, Clock};
+use crate::crew::{Crew, Role};
+use crate::imports;
+use crate::lanes::{Claim, mix};
+use crate::offers::Offer;
+use crate::options::Settings;
+use crate::raw::{Called, Guarded, Obj, Sent, awaitable, in_destructor, inside, new_context, send};
+use crate::results::{Takers, Taking};
+use crate::source::{Feed, Kind};
+use crate::state::{Effects, Reported, State, Watch};
+use crate::worker::Worker;
+
+/// What streams and processors are made of.
+#[pyclass(frozen, weakref, module = "inorder._inorder")]
+pub(crate) struct Engine {
+    pub(crate) state: Guarded<State>,
+    home: OnceLock<Home>,
+    /// How many tasks are being made right now.
+    spawning: Guarded<u32>,
+    timer: Guarded<Option<Obj>>,
+}
+
+/// The event loop that it belongs to.
+struct Home {
+    event_loop: Obj,
+    create_future: Obj,
+    create_task: Obj,
+    clock: Clock,
+}
+
+impl Engine {
+    /// An engine, not tied to a loop yet.
+    pub(crate) fn new(
+        py: Python<'_>,
+        settings: Settings,
+        source: Option<Kind>,
+    ) -> PyResult<Py<Self>> {
+        let Settings { options, concurrency, keyed, start, hooks, is_isolated } = settings;
+        let mut core = Dispatcher::new(&options)
+            .map_err(|error| imports::error(imports::options_error(py), &error.to_string()))?;
+        let mut of_source = SourceOptions::new().keyed(keyed);
+        if let Some(start) = start {
+            of_source = of_source.sequenced(start);
+        }
+        let Some(opened) = core.open_source(of_source) else {
+            return Err(PyRuntimeError::new_err("a new dispatcher takes a source"));
+        };
+        let is_stream = source.is_some();
+        let reads = u32::from(matches!(source, Some(Kind::Plain(_))));
+        let crew = |limit| Crew { limit, ..Crew::default() };
+        let feeders = u32::from(matches!(source, Some(Kind::Async(_))));
+        let deliverers = u32::from(hooks.on_result.is_some());
+        let taking = match (is_stream, &hooks.on_result) {
+            (true, _) => Taking::Demand,
+            (false, Some(_)) => Taking::OnResult,
+            (false, None) => Taking::Tickets,
+        };
+        let state = State {
+            core,
+            source: opened,
+            now: Time::default(),
+            is_fresh: false,
+            hooks,
+            slots: Vec::new(),
+            runs: Default::default(),
+            lanes: Default::default(),
+            offers: Default::default(),
+            crews: [crew(concurrency + reads), crew(feeders), crew(deliverers)],
+            taking,
+            takers: Takers::new(is_stream),
+            feed: Feed::new(source),
+            effects: Effects::default(),
+            failure: None,
+            is_drained: false,
+            is_sequenced: start.is_some(),
+            is_isolated,
+            end: start.unwrap_or(0),
+            armed: None,
+            watches: Vec::new(),
+            reported: Reported::default(),
+            report: None,
+        };
+        let (state, spawning, timer) = (Guarded::new(state), Guarded::new(0), Guarded::new(None));
+        Py::new(py, Self { state, home: OnceLock::new(), spawning, timer })
+    }
+
+    /// Does something with the state, then what follows from it.
+    #[inline]
+    pub(crate) fn act<R>(slf: &Bound<'_, Self>, act: impl FnOnce(&mut State) -> R) -> R {
+        let result = slf.get().state.with(slf.py(), act);
+        Self::flush(slf);
+        result
+    }
+
+    /// Looks that the running loop is the one it belongs to, which is the first that it met.
+    pub(crate) fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let Ok(running) = imports::get_running_loop(py)?.call0() else {
+            return Err(wrong_loop(py, "no event loop is running in this thread"));
+        };
+        let home = match slf.get().home.get() {
+            Some(home) => home,
+            None => Self::settle_in(slf, &running)?,
+        };
+        if home.event_loop.is(&running) {
+            return Ok(());
+        }
+        Err(wrong_loop(py, "it belongs to another event loop, in which it was first used"))
+    }
+
+    fn settle_in<'a>(
+        slf: &'a Bound<'_, Self>,
+        event_loop: &Bound<'_, PyAny>,
+    ) -> PyResult<&'a Home> {
+        let py = slf.py();
+        let home = Home {
+            event_loop: event_loop.clone().unbind(),
+            create_future: event_loop.getattr("create_future")?.unbind(),
+            create_task: event_loop.getattr("create_task")?.unbind(),
+            clock: Clock::new(event_loop)?,
+        };
+        // made before, since this may let another thread run
+        let home = slf.get().home.get_or_init(|| home);
+        // asyncio then closes it at its end, as it does with asynchronous generators
+        let first = imports::asyncgen_hooks(py)?.call0()?.getattr("firstiter")?;
+        if !first.is_none() {
+            first.call1((slf,))?;
+        }
+        Ok(home)
+    }
+
+    fn home(&self, py: Python<'_>) -> PyResult<&Home> {
+        self.home.get().ok_or_else(|| wrong_loop(py, "no event loop is running in this thread"))
+    }
+
+    /// The loop that it belongs to.
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.home(py)?.event_loop.bind(py).clone())
+    }
+
+    /// Reads the clock, unless it was read in this turn of the loop.
+    #[inline]
+    pub(crate) fn tick(&self, py: Python<'_>) -> PyResult<()> {
+        if self.state.with(py, |state| state.is_fresh) {
+            return Ok(());
+        }
+        self.read_clock(py)
+    }
+
+    /// Reads the clock for a command from outside: a worker that was woken and has not come yet means that this turn
+    /// of the loop is the one in which it was read.
+    #[inline]
+    pub(crate) fn tick_outside(&self, py: Python<'_>) -> PyResult<()> {
+        let is_fresh = self
+            .state
+            .with(py, |state| state.is_fresh && state.crews.iter().any(|crew| crew.waking > 0));
+        if is_fresh { Ok(()) } else { self.read_clock(py) }
+    }
+
+    pub(crate) fn read_clock(&self, py: Python<'_>) -> PyResult<()> {
+        let now = self.home(py)?.clock.now(py)?;
+        self.state.with(py, |state| {
+            state.now = state.now.max(now);
+            state.is_fresh = true;
+        });
+        Ok(())
+    }
+
+    /// A new future of the loop, stepped so that a task can wait for it.
+    pub(crate) fn future(&self, py: Python<'_>) -> PyResult<Obj> {
+        let future = self.home(py)?.create_future.bind(py).call0()?;
+        let Called::Awaitable(waiting) = awaitable(future.clone())? else {
+            return Err(PyRuntimeError::new_err("the loop's futures cannot be awaited"));
+        };
+        match send(&waiting) {
+            Sent::Yield(_) => Ok(future.unbind()),
+            Sent::Return(_) => Err(PyRuntimeError::new_err("a new future was done")),
+            Sent::Raise(error) => Err(error),
+        }
+    }
+
+    /// Whether a future is done, which it is also when whoever awaited it was cancelled.
+    pub(crate) fn is_done(py: Python<'_>, future: &Obj) -> bool {
+        let done = future.bind(py).call_method0(pyo3::intern!(py, "done"));
+        done.and_then(|done| done.is_truthy()).unwrap_or(true)
+    }
+
+    /// Lets whoever awaits a future go on. False where nobody does any more.
+    fn resolve(py: Python<'_>, future: &Obj) -> bool {
+        if Self::is_done(py, future) {
+            return false;
+        }
+        let set = future.bind(py).call_method1(pyo3::intern!(py, "set_result"), (py.None(),));
+        if let Err(error) = &set {
+            error.clone_ref(py).write_unraisable(py, None);
+        }
+        set.is_ok()
+    }
+
+    /// Does what the state left to be done.
+    #[inline]
+    pub(crate) fn flush(slf: &Bound<'_, Self>) {
+        let py = slf.py();
+        while let Some(effects) = slf.get().state.with(py, State::take_effects) {
+            Self::perform(slf, effects);
+        }
+    }
+
+    fn perform(slf: &Bound<'_, Self>, effects: Effects) {
+        let (py, this) = (slf.py(), slf.get());
+        let Effects { signals, unpark, spawn, futures, rearm, close, garbage } = effects;
+        for worker in signals {
+            worker.get().cancel_task(py);
+        }
+        for parked in unpark {
+            parked.worker.get().unpark(py, slf);
+            if !Self::resolve(py, &parked.future) {
+                // its task was cancelled while it waited
+                this.state.with(py, |state| {
+                    let crew = &mut state.crews[parked.worker.get().role() as usize];
+                    crew.waking -= 1;
+                    state.worker_ended(parked.worker.get().role());
+                });
+            }
+        }
+        for role in spawn {
+            if let Err(error) = Self::spawn(slf, role) {
+                this.state.with(py, |state| {
+                    state.crews[role as usize].waking -= 1;
+                    state.crews[role as usize].live -= 1;
+                });
+                error.write_unraisable(py, Some(slf.as_any()));
+            }
+        }
+        for future in futures {
+            Self::resolve(py, &future);
+        }
+        if let Some(source) = close {
+            close_plain(source.bind(py));
+        }
+        if rearm && let Err(error) = Self::rearm(slf) {
+            error.write_unraisable(py, Some(slf.as_any()));
+        }
+        drop(garbage);
+    }
+
+    /// Makes a task with a worker.
+    fn spawn(slf: &Bound<'_, Self>, role: Role) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let worker = Py::new(py, Worker::new(slf.clone().unbind(), role))?;
+        let home = this.home(py)?;
+        let named = PyDict::new(py);
+        named.set_item("name", "inorder")?;
+        this.spawning.with(py, |spawning| *spawning += 1);
+        // nothing of whoever happens to be running is kept alive by the worker's own context
+        let made = inside(py, &new_context(py)?, || {
+            home.create_task.bind(py).call((worker,), Some(&named))
+        });
+        this.spawning.with(py, |spawning| *spawning -= 1);
+        made??;
+        Ok(())
+    }
+
+    /// Whether a task is being made: a worker that takes its first step within that may not call handlers.
+    pub(crate) fn is_spawning(&self, py: Python<'_>) -> bool {
+        self.spawning.with(py, |spawning| *spawning > 0)
+    }
+
+    fn rearm(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let due = this.state.with(py, |state| state.armed);
+        if let Some(timer) = this.timer.with(py, Option::take) {
+            timer.bind(py).call_method0("cancel")?;
+        }
+        let Some(due) = due else { return Ok(()) };
+        let callback =
+            Py::new(py, Callback { engine: slf.clone().unbind(), chore: Chore::Timer(due) })?;
+        let event_loop = this.home(py)?.event_loop.bind(py);
+        let timer = event_loop.call_method1("call_at", (clock::seconds(due), callback))?;
+        this.timer.with(py, |slot| *slot = Some(timer.unbind()));
+        Ok(())
+    }
+
+    /// Has something done by the loop, from wherever this is called.
+    pub(crate) fn call_soon(slf: &Bound<'_, Self>, chore: Chore) -> PyResult<()> {
+        let py = slf.py();
+        let Some(home) = slf.get().home.get() else { return Ok(()) };
+        let callback = Py::new(py, Callback { engine: slf.clone().unbind(), chore })?;
+        home.event_loop.bind(py).call_method1("call_soon_threadsafe", (callback,))?;
+        Ok(())
+    }
+
+    /// Cancels an item.
+    pub(crate) fn cancel(slf: &Bound<'_, Self>, handle: Handle) -> PyResult<bool> {
+        Self::enter(slf)?;
+        slf.get().tick_outside(slf.py())?;
+        Ok(Self::act(slf, |state| state.cancel(slf.py(), handle)))
+    }
+
+    /// Stops: by itself, or at once.
+    pub(crate) fn close(slf: &Bound<'_, Self>, timeout: Option<Duration>) -> PyResult<()> {
+        let py = slf.py();
+        slf.get().read_clock(py)?;
+        Self::act(slf, |state| {
+            state.core.close(state.now, timeout);
+            state.drain(py);
+        });
+        Ok(())
+    }
+
+    /// Leaves a stream: nothing more comes out, what runs is signalled, the source is closed.
+    pub(crate) fn leave(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.home.get().is_none() {
+            Self::enter(slf)?;
+        }
+        this.read_clock(py)?;
+        let context = crate::raw::copy_current_context(py)?;
+        Self::act(slf, |state| {
+            if state.takers.has_left {
+                return Some(context);
+            }
+            state.takers.has_left = true;
+            let unused = if state.feed.context.is_none() {
+                state.feed.context.replace(context)
+            } else {
+                Some(context)
+            };
+            state.close_source(py);
+            state.core.close(state.now, Some(Duration::ZERO));
+            state.drain(py);
+            unused
+        });
+        Ok(())
+    }
+
+    /// Finds the lane of a key. `None`: a lane of its own.
+    pub(crate) fn claim_lane(&self, key: &Bound<'_, PyAny>) -> PyResult<Option<Lane>> {
+        let py = key.py();
+        if key.is_none() {
+            return Ok(None);
+        }
+        let hash = mix(key.hash()?);
+        let mut known = Vec::new();
+        loop {
+            match self.state.with(py, |state| state.lanes.claim(hash, key, &known)) {
+                Claim::Done(lane) => return Ok(Some(lane)),
+                Claim::NoRoom => {
+                    return Err(imports::error(
+                        imports::full_error(py),
+                        "there are as many keys as there can be",
+                    ));
+                }
+                Claim::Compare(other) => {
+                    let is_equal = other.bind(py).eq(key)?;
+                    known.push((other, is_equal));
+                }
+            }
+        }
+    }
+
+    /// An offer of an item: asks the key function for its key, and finds its lane. What the function raises becomes
+    /// the item's failure.
+    #[inline]
+    pub(crate) fn offer(&self, item: Bound<'_, PyAny>, key: Option<&Obj>, context: Obj) -> Offer {
+        let Some(key) = key else { return new_offer(item, Ok(None), context) };
+        let lane = key.bind(item.py()).call1((&item,)).and_then(|key| self.claim_lane(&key));
+        new_offer(item, lane, context)
+    }
+
+    /// An offer of an item with a key.
+    pub(crate) fn offer_with_key(
+        &self,
+        item: Bound<'_, PyAny>,
+        key: &Bound<'_, PyAny>,
+        context: Obj,
+    ) -> Offer {
+        new_offer(item, self.claim_lane(key), context)
+    }
+
+    /// The error with which everything ended.
+    pub(crate) fn failure(&self, py: Python<'_>) -> Option<PyErr> {
+        let error =
+            self.state.with(py, |state| state.failure.as_ref().map(|error| error.clone_ref(py)));
+        error.map(|error| PyErr::from_value(error.into_bound(py)))
+    }
+
+    /// Tells the loop of a failure that nobody asked for.
+    pub(crate) fn report_failure(&self, py: Python<'_>, text: &str, error: &Obj) {
+        let is_cancellation =
+            imports::cancelled_error(py).and_then(|class| error.bind(py).is_instance(class));
+        if is_cancellation.unwrap_or(false) {
+            return;
+        }
+        let Some(home) = self.home.get() else { return };
+        let context = PyDict::new(py);
+        let told = context
+            .set_item("message", text)
+            .and_then(|()| context.set_item("exception", error))
+            .and_then(|()| {
+                home.event_loop.bind(py).call_method1("call_exception_handler", (context,))
+            });
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    /// Counters and gauges.
+    pub(crate) fn stats(&self, py: Python<'_>) -> PyResult<Obj> {
+        if self.home.get().is_some() {
+            self.read_clock(py)?;
+        }
+        let stats = self.state.with(py, |state| state.core.stats(state.now));
+        let named = PyDict::new(py);
+        macro_rules! set { ($($field:ident)*) => { $(named.set_item(stringify!($field), stats.$field)?;)* } }
+        set!(accepted started ok failed cancelled released ignored refused late duplicate stale);
+        set!(queued running held in_flight concurrency capacity);
+        named.set_item("oldest_age", stats.oldest_age.as_secs_f64())?;
+        Ok(imports::stats(py)?.call((), Some(&named))?.unbind())
+    }
+
+    /// What the next release waits for.
+    pub(crate) fn why_blocked(&self, py: Python<'_>) -> PyResult<Option<Obj>> {
+        if self.home.get().is_some() {
+            self.read_clock(py)?;
+        }
+        let blocked = self.state.with(py, |state| {
+            let blocked = state.core.why_blocked(state.now, state.source)?;
+            let head = state.core.head(state.source);
+            let lane = head.and_then(|handle| state.core.lane_of(handle));
+            let mut key = lane.and_then(|lane| state.lanes.key(lane)).map(|key| key.clone_ref(py));
+            if key.is_none() {
+                let entry = head.and_then(|handle| state.entry(handle));
+                key = entry.and_then(|entry| entry.key.as_ref()).map(|key| key.clone_ref(py));
+            }
+            Some((blocked, key))
+        });
+        let Some((blocked, key)) = blocked else { return Ok(None) };
+        let named = PyDict::new(py);
+        named.set_item("seq", blocked.seq)?;
+        named.set_item("key", key)?;
+        named.set_item("attempt", blocked.attempt)?;
+        named.set_item("age", blocked.age.as_secs_f64())?;
+        named.set_item("waiting", blocked.waiting)?;
+        named.set_item("state", blocked.state.name())?;
+        Ok(Some(imports::blocked(py)?.call((), Some(&named))?.unbind()))
+    }
+
+    /// The report of what was stopped: the same one at every call.
+    pub(crate) fn report(&self, py: Python<'_>) -> PyResult<Obj> {
+        if let Some(report) =
+            self.state.with(py, |state| state.report.as_ref().map(|report| report.clone_ref(py)))
+        {
+            return Ok(report);
+        }
+        let (released, mut reported) = self.state.with(py, |state| {
+            (state.core.stats(state.now).released, std::mem::take(&mut state.reported))
+        });
+        let named = PyDict::new(py);
+        named.set_item("released", released)?;
+        let lists = [
+            ("unfinished", &mut reported.unfinished),
+            ("never_started", &mut reported.never_started),
+            ("detached", &mut reported.detached),
+        ];
+        for (name, items) in lists {
+            items.sort_by_key(|(seq, _)| *seq);
+            named.set_item(name, PyList::new(py, items.iter().map(|(_, item)| item))?)?;
+        }
+        let lost = PyList::empty(py);
+        for range in reported.lost {
+            lost.append(imports::lost(py)?.call1(range)?)?;
+        }
+        named.set_item("lost", lost)?;
+        let report = imports::report(py)?.call((), Some(&named))?.unbind();
+        let kept = report.clone_ref(py);
+        self.state.with(py, |state| state.report = Some(kept));
+        Ok(report)
+    }
+
+    /// Notes that somebody waits for something, unless it has come.
+    pub(crate) fn watch(slf: &Bound<'_, Self>, watch: Watch) -> PyResult<Option<Obj>> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.state.with(py, |state| state.has_come(watch)) {
+            return Ok(None);
+        }
+        let future = this.future(py)?;
+        let kept = future.clone_ref(py);
+        this.state.with(py, |state| {
+            state.watches.push((watch, kept));
+            state.look_after();
+        });
+        Self::flush(slf);
+        Ok(Some(future))
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// Stops at once: what asyncio calls when it shuts the loop down.
+    fn aclose(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<Call>> {
+        Call::new(py, "aclose", slf, Act::Shutdown { has_begun: false })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.state.peek(|state| state.traverse(&visit)).unwrap_or(Ok(()))?;
+        if let Some(Home { event_loop, create_future, create_task, clock }) = self.home.get() {
+            [event_loop, create_future, create_task, clock.object()]
+                .into_iter()
+                .try_for_each(|it| visit.call(it))?;
+        }
+        self.timer.peek(|timer| visit.call(timer)).unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = self.state.with(py, |state| {
+            let entries = std::mem::take(&mut state.slots);
+            let hooks = std::mem::take(&mut state.hooks);
+            let feed = std::mem::take(&mut state.feed);
+            let offers = std::mem::take(&mut state.offers);
+            (entries, hooks, feed, offers, state.failure.take(), state.report.take())
+        });
+        drop(cleared);
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let parked: Vec<_> =
+            self.state.get_mut().crews.iter_mut().flat_map(|crew| crew.parked.drain(..)).collect();
+        if parked.is_empty() {
+            return;
+        }
+        in_destructor(|py| {
+            let Some(home) = self.home.get() else { return };
+            for parked in parked {
+                let wake = Py::new(py, Wake { future: parked.future });
+                // a closed loop has cancelled its tasks
+                let _: PyResult<_> = wake.and_then(|wake| {
+                    home.event_loop
+                        .bind(py)
+                        .call_method1("call_soon_threadsafe", (wake,))
+                        .map(Bound::unbind)
+                });
+            }
+        });
+    }
+}
+
+/// What a loop is asked to do for an engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Chore {
+    /// The time limit that was due then is over.
+    Timer(Time),
+    /// The stream was dropped.
+    Leave,
+    /// The state was changed by a destructor.
+    Flush,
+}
+
+/// A callback for a loop.
+#[pyclass(frozen, module = "inorder._inorder")]
+struct Callback {
+    engine: Py<Engine>,
+    chore: Chore,
+}
+
+#[pymethods]
+impl Callback {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let engine = self.engine.bind(py);
+        match self.chore {
+            Chore::Timer(due) => {
+                engine.get().read_clock(py)?;
+                Engine::act(engine, |state| {
+                    // asyncio fires timers a little early
+                    state.now = state.now.max(due);
+                    state.armed = None;
+                    state.core.handle_timeout(state.now);
+                    state.drain(py);
+                });
+                Ok(())
+            }
+            Chore::Leave => Engine::leave(engine),
+            Chore::Flush => {
+                Engine::flush(engine);
+                Ok(())
+            }
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)
+    }
+}
+
+/// A callback that ends a worker whose engine is gone.
+#[pyclass(frozen, module = "inorder._inorder")]
+pub(crate) struct Wake {
+    pub(crate) future: Obj,
+}
+
+#[pymethods]
+impl Wake {
+    fn __call__(&self, py: Python<'_>) {
+        Engine::resolve(py, &self.future);
+    }
+}
+
+#[inline]
+fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj) -> Offer {
+    let py = item.py();
+    let (lane, key_error) = match lane {
+        Ok(lane) => (lane, None),
+        Err(error) => (None, Some(error.into_value(py).into_any())),
+    };
+    Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None }
+}
+
+fn wrong_loop(py: Python<'_>, text: &str) -> PyErr {
+    imports::error(imports::wrong_loop_error(py), text)
+}
+
+/// Closes a generator. Other iterables are the caller's: a file, say, stays open.
+fn close_plain(source: &Bound<'_, PyAny>) {
+    let py = source.py();
+    let is_generator =
+        source.hasattr("send").unwrap_or(false) && source.hasattr("throw").unwrap_or(false);
+    if is_generator && let Err(error) = source.call_method0("close") {
+        error.write_unraisable(py, Some(source));
+    }
+}

@@ -1,0 +1,209 @@
+//! Offers: items on their way in, and those that wait for room.
+
+use std::collections::VecDeque;
+
+use inorder::{Arrival, Handle, Lane, PushError, Seq};
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::raw::Obj;
+use crate::state::{Entry, State};
+use crate::ticket::{Done, Refusal, Ticket};
+
+/// An item on its way in.
+pub(crate) struct Offer {
+    pub(crate) item: Obj,
+    pub(crate) context: Obj,
+    /// The lane of its key, claimed for it.
+    pub(crate) lane: Option<Lane>,
+    /// The exception of the key function.
+    pub(crate) key_error: Option<Obj>,
+    pub(crate) seq: Option<Seq>,
+    pub(crate) ticket: Option<Py<Ticket>>,
+}
+
+struct Waiting {
+    id: u64,
+    offer: Offer,
+    future: Obj,
+}
+
+/// Offers that wait for room, first come, first served.
+#[derive(Default)]
+pub(crate) struct Offers {
+    waiting: VecDeque<Waiting>,
+    next_id: u64,
+    /// There is room: the place of the one to be offered next.
+    pub(crate) room: Option<usize>,
+}
+
+impl Offers {
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.waiting.iter().try_for_each(|waiting| {
+            visit.call(&waiting.offer.item)?;
+            visit.call(&waiting.offer.context)?;
+            visit.call(&waiting.offer.key_error)?;
+            visit.call(&waiting.offer.ticket)?;
+            visit.call(&waiting.future)
+        })
+    }
+}
+
+impl State {
+    /// Offers an item to the core, and drains. An offer that has to wait stays in `offer`; one that is refused for good
+    /// goes.
+    pub(crate) fn offer(
+        &mut self,
+        py: Python<'_>,
+        offer: &mut Option<Offer>,
+    ) -> Result<(), Refusal> {
+        let waits = offer.as_ref().is_some_and(|offer| offer.seq.is_none())
+            && !self.offers.waiting.is_empty();
+        if waits {
+            return Err(Refusal::Full);
+        }
+        let result = self.push(py, offer);
+        if result.is_ok() {
+            self.drain(py);
+        }
+        result
+    }
+
+    /// Lets an offer wait for room.
+    pub(crate) fn wait_for_room(&mut self, offer: Offer, future: Obj) -> u64 {
+        let id = self.offers.next_id;
+        self.offers.next_id += 1;
+        self.offers.waiting.push_back(Waiting { id, offer, future });
+        id
+    }
+
+    /// Lets an offer that waits do so with another future.
+    pub(crate) fn wait_again(&mut self, id: u64, future: Obj) {
+        if let Some(waiting) = self.offers.waiting.iter_mut().find(|waiting| waiting.id == id) {
+            self.effects.garbage.push(std::mem::replace(&mut waiting.future, future));
+        }
+    }
+
+    /// Takes back an offer that waits. False where it waits no longer.
+    pub(crate) fn withdraw(&mut self, id: u64) -> bool {
+        let Some(place) = self.offers.waiting.iter().position(|waiting| waiting.id == id) else {
+            return false;
+        };
+        if let Some(Waiting { offer, future, .. }) = self.offers.waiting.remove(place) {
+            self.effects.garbage.push(future);
+            self.drop_offer(offer);
+        }
+        true
+    }
+
+    /// Counts an offer that was turned away and does not wait.
+    pub(crate) fn refuse(&mut self, py: Python<'_>, offer: Option<Offer>) {
+        self.core.refuse(self.now);
+        if let Some(offer) = offer {
+            self.drop_offer(offer);
+        }
+        self.drain(py);
+    }
+
+    /// Offers one of those that wait to the core, if there is room. False where none of them fits.
+    pub(crate) fn serve_offers(&mut self, py: Python<'_>) -> bool {
+        let Some(place) = self.offers.room else { return false };
+        let Some(Waiting { id, offer, future }) = self.offers.waiting.remove(place) else {
+            self.offers.room = None;
+            return false;
+        };
+        let is_sequenced = offer.seq.is_some();
+        let ticket = offer.ticket.as_ref().map(|ticket| ticket.clone_ref(py));
+        let mut offer = Some(offer);
+        let refusal = self.push(py, &mut offer).err();
+        match (refusal, offer) {
+            (Some(Refusal::Full | Refusal::TooFar), Some(offer)) => {
+                self.offers.waiting.insert(place, Waiting { id, offer, future });
+                self.effects.garbage.extend(ticket.map(Py::into_any));
+                self.offers.room = is_sequenced.then_some(place + 1);
+                return true;
+            }
+            (Some(refusal), _) => {
+                if let Some(ticket) = &ticket {
+                    ticket.get().settle(py, Done::Refused(refusal));
+                }
+            }
+            (None, _) => {}
+        }
+        self.effects.futures.push(future);
+        self.effects.garbage.extend(ticket.map(Py::into_any));
+        true
+    }
+
+    fn push(&mut self, py: Python<'_>, offer: &mut Option<Offer>) -> Result<(), Refusal> {
+        let Some(Offer { lane, seq, .. }) = offer else { return Ok(()) };
+        let answer = match *seq {
+            None => self.core.push(self.now, self.source, *lane).map(Ok),
+            Some(seq) => {
+                self.core.push_at(self.now, self.source, *lane, seq).map(|arrival| match arrival {
+                    Arrival::Ready(handle) | Arrival::Held(handle) => Ok(handle),
+                    Arrival::Duplicate => Err(Refusal::Duplicate),
+                    Arrival::Late => Err(Refusal::Late),
+                    Arrival::TooFar => Err(Refusal::TooFar),
+                })
+            }
+        };
+        let refusal = match answer {
+            Ok(Ok(handle)) => {
+                if let Some(offer) = offer.take() {
+                    self.accept(py, handle, offer);
+                }
+                return Ok(());
+            }
+            Ok(Err(refusal)) => refusal,
+            Err(PushError::Full) => Refusal::Full,
+            Err(_) => Refusal::Closed,
+        };
+        if !matches!(refusal, Refusal::Full | Refusal::TooFar)
+            && let Some(offer) = offer.take()
+        {
+            self.drop_offer(offer);
+        }
+        Err(refusal)
+    }
+
+    #[inline]
+    fn accept(&mut self, py: Python<'_>, handle: Handle, offer: Offer) {
+        let Offer { item, context, lane, key_error, ticket, .. } = offer;
+        // just accepted
+        let seq = self.core.seq_of(handle).unwrap_or_default();
+        self.end = self.end.max(seq + 1);
+        if let Some(lane) = lane {
+            self.lanes.enter(lane);
+        }
+        if let Some(ticket) = &ticket {
+            ticket.get().accept(py, handle, seq);
+        }
+        let has_failed = key_error.is_some();
+        if has_failed {
+            self.core.reject(self.now, handle);
+        }
+        let slot = handle.slot().index();
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, Entry::default);
+        }
+        self.slots[slot] = Entry {
+            handle: Some(handle),
+            seq,
+            payload: Some(item),
+            context: Some(context),
+            result: key_error,
+            ticket,
+            has_failed,
+            ..Entry::default()
+        };
+    }
+
+    pub(crate) fn drop_offer(&mut self, offer: Offer) {
+        let Offer { item, context, lane, key_error, ticket, .. } = offer;
+        let key = lane.and_then(|lane| self.lanes.disclaim(lane));
+        self.effects.garbage.extend([item, context]);
+        self.effects.garbage.extend(key.into_iter().chain(key_error));
+        self.effects.garbage.extend(ticket.map(Py::into_any));
+    }
+}

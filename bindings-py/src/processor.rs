@@ -1,0 +1,277 @@
+//! Processors: items in one by one, results by ticket, by callback or by iteration.
+
+use std::sync::OnceLock;
+
+use inorder::{OnFailure, Seq};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::call::{Act, Call, offer, refuse};
+use crate::engine::Engine;
+use crate::options::{self, Given};
+use crate::raw::Obj;
+use crate::stream::Iteration;
+use crate::ticket::{Refusal, Ticket};
+
+/// Takes items one by one, works on several at once, and gives the results back in the order of the items.
+///
+/// Each item gets a :class:`Ticket`. Results go to the tickets; with `on_result` also to that function, or to whoever
+/// iterates over the processor. `async with` closes it: it drains at a normal end, and aborts on an exception.
+///
+/// Args:
+///     handler: as for :func:`map`. None: a subclass has a method `process(item)`.
+///     sequenced: the caller gives each item its number, `enqueue(item, seq=7)`; an item starts when everything before
+///         it has arrived. The capacity is the window.
+///     start: the first number of a sequenced processor.
+///     on_result: called with each result in order, and awaited, before the next one; the item's capacity comes back
+///         after that. If it raises, the processor has failed.
+///     on_failure: "emit" (default) puts a :class:`Failure` in the place of the result, for `on_result` and iteration;
+///         "fail" ends everything with the failed item.
+///
+/// The other options are those of :func:`map`; `capacity` counts items accepted and not yet released.
+///
+/// Raises:
+///     OptionsError: a value is not allowed.
+#[pyclass(frozen, subclass, weakref, generic, module = "inorder")]
+pub(crate) struct Processor {
+    engine: OnceLock<Py<Engine>>,
+}
+
+impl Processor {
+    fn engine<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Engine>> {
+        let engine = self.engine.get().ok_or_else(|| {
+            PyRuntimeError::new_err(
+                "the processor is not initialised: a subclass calls super().__init__()",
+            )
+        })?;
+        Ok(engine.bind(py))
+    }
+
+    fn call(&self, py: Python<'_>, name: &'static str, act: Act) -> PyResult<Py<Call>> {
+        Call::new(py, name, self.engine(py)?.clone().unbind(), act)
+    }
+
+    fn number(&self, py: Python<'_>, seq: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Seq>> {
+        let is_sequenced = self.engine(py)?.get().state.with(py, |state| state.is_sequenced);
+        match (seq, is_sequenced) {
+            (None, false) => Ok(None),
+            (Some(seq), true) => {
+                options::number(seq).ok_or_else(|| options::not_a_number(seq)).map(Some)
+            }
+            (None, true) => Err(PyTypeError::new_err("a sequenced processor needs seq=")),
+            (Some(_), false) => {
+                Err(PyTypeError::new_err("seq= is for processors with sequenced=True"))
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Processor {
+    #[new]
+    #[pyo3(signature = (*_arguments, **_options), text_signature = "(handler=None, *, concurrency=1, \
+        capacity=None, key=None, ordered=True, timeout=None, total_timeout=None, retry=None, on_failure='emit', \
+        dead_letter=None, on_halt=None, executor=None, isolation='context', on_result=None, sequenced=False, start=0, \
+        gap='wait', gap_timeout=None, gap_warning=None, on_gap=None, on_discard=None, wrap=None, restart='ignore', \
+        restore=None)")]
+    fn new(_arguments: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { engine: OnceLock::new() }
+    }
+
+    #[pyo3(signature = (handler=None, **options))]
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        handler: Option<Bound<'_, PyAny>>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let handler = match handler {
+            Some(handler) => handler,
+            None => slf.getattr("process").map_err(|_| {
+                PyTypeError::new_err(
+                    "a processor needs a handler, or a subclass with a method process(item)",
+                )
+            })?,
+        };
+        let given = Given::new(py, "Processor", options)?;
+        let mut settings = given.settings(&handler, OnFailure::Emit)?;
+        settings.hooks.on_result = given.callable("on_result")?;
+        let is_sequenced = match given.take("sequenced")? {
+            Some(value) => options::flag("sequenced", &value)?,
+            None => false,
+        };
+        let start = given.take("start")?.map(|start| options::start(&start)).transpose()?;
+        given.refuse_unbuilt(&[
+            "gap_timeout",
+            "gap_warning",
+            "on_gap",
+            "on_discard",
+            "wrap",
+            "restore",
+        ])?;
+        given.refuse_all_but("gap", "wait")?;
+        given.refuse_all_but("restart", "ignore")?;
+        given.finish()?;
+        if start.is_some() && !is_sequenced {
+            return Err(options::options_error(py, "start is for processors with sequenced=True"));
+        }
+        settings.start = is_sequenced.then(|| start.unwrap_or(0));
+        let engine = Engine::new(py, settings, None)?;
+        slf.get()
+            .engine
+            .set(engine)
+            .map_err(|_| PyRuntimeError::new_err("the processor is initialised already"))
+    }
+
+    /// Offers an item, and waits for room.
+    ///
+    /// Args:
+    ///     key: the item's key; None: the key function says.
+    ///     seq: the item's number, exactly where the processor is sequenced.
+    ///
+    /// Returns:
+    ///     The ticket, on acceptance.
+    ///
+    /// Raises:
+    ///     Closed: no more is accepted.
+    ///     Late: the number was released or given up before.
+    ///     Duplicate: the number is in flight already.
+    #[pyo3(signature = (item, *, key=None, seq=None))]
+    fn enqueue(
+        &self,
+        py: Python<'_>,
+        item: Obj,
+        key: Option<Obj>,
+        seq: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Call>> {
+        let seq = self.number(py, seq)?;
+        self.call(py, "Processor.enqueue", Act::Offer { item, key, seq, runs: false })
+    }
+
+    /// Offers an item.
+    ///
+    /// Returns:
+    ///     The ticket.
+    ///
+    /// Raises:
+    ///     Full: there is no room, or others wait for it.
+    ///     TooFar: the number is beyond the window.
+    ///     Closed: no more is accepted.
+    ///     Late: the number was released or given up before.
+    ///     Duplicate: the number is in flight already.
+    #[pyo3(signature = (item, *, key=None, seq=None))]
+    fn enqueue_nowait(
+        &self,
+        item: Bound<'_, PyAny>,
+        key: Option<Obj>,
+        seq: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Ticket>> {
+        let py = item.py();
+        let seq = self.number(py, seq)?;
+        let engine = self.engine(py)?;
+        let (ticket, mut offer) = offer(engine, item, key, seq)?;
+        let refusal = match Engine::act(engine, |state| state.offer(py, &mut offer)) {
+            Ok(()) => return Ok(ticket),
+            Err(refusal) => refusal,
+        };
+        let error = refuse(engine, refusal, seq);
+        if matches!(refusal, Refusal::Full | Refusal::TooFar) {
+            Engine::act(engine, |state| state.refuse(py, offer));
+        }
+        Err(error)
+    }
+
+    /// Offers an item, waits for room and then for its result. Cancelled, it cancels the item.
+    #[pyo3(signature = (item, *, key=None, seq=None))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        item: Obj,
+        key: Option<Obj>,
+        seq: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Call>> {
+        let seq = self.number(py, seq)?;
+        self.call(py, "Processor.run", Act::Offer { item, key, seq, runs: true })
+    }
+
+    /// Waits until everything accepted so far is released.
+    ///
+    /// Raises:
+    ///     Exception: the one with which the processor failed.
+    fn join(&self, py: Python<'_>) -> PyResult<Py<Call>> {
+        self.call(py, "Processor.join", Act::Join { end: None })
+    }
+
+    /// Accepts nothing more, and waits until everything is released.
+    ///
+    /// Args:
+    ///     timeout: after so many seconds what still runs is cancelled, and gets 0.25 s to end. A second call can only
+    ///         shorten the time. None: no limit.
+    ///
+    /// Returns:
+    ///     What was released, and what was not.
+    ///
+    /// Raises:
+    ///     Exception: the one with which the processor failed; it has the report as attribute `report`.
+    #[pyo3(signature = (timeout=None))]
+    fn close(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<Call>> {
+        let timeout = options::timeout(timeout)?;
+        self.call(py, "Processor.close", Act::Close { timeout, has_begun: false })
+    }
+
+    /// Stops at once: `close` with a timeout of zero.
+    fn abort(&self, py: Python<'_>) -> PyResult<Py<Call>> {
+        self.call(
+            py,
+            "Processor.abort",
+            Act::Close { timeout: Some(std::time::Duration::ZERO), has_begun: false },
+        )
+    }
+
+    /// Counters since the beginning, and gauges of now.
+    fn stats(&self, py: Python<'_>) -> PyResult<Obj> {
+        self.engine(py)?.get().stats(py)
+    }
+
+    /// What the next release waits for; None when nothing is in flight.
+    fn why_blocked(&self, py: Python<'_>) -> PyResult<Option<Obj>> {
+        self.engine(py)?.get().why_blocked(py)
+    }
+
+    /// Takes the results in order, from the first one asked for. One loop at a time; leaving it lets results go
+    /// untaken again.
+    fn __aiter__(&self, py: Python<'_>) -> PyResult<Iteration> {
+        let engine = self.engine(py)?;
+        if engine.get().state.with(py, |state| state.hooks.on_result.is_some()) {
+            return Err(PyRuntimeError::new_err(
+                "the results go to on_result, and cannot be iterated over, too",
+            ));
+        }
+        Ok(Iteration::new(engine.clone().unbind()))
+    }
+
+    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Py<Call>> {
+        let value = slf.clone().into_any().unbind();
+        slf.get().call(slf.py(), "Processor.__aenter__", Act::Ready { value })
+    }
+
+    #[pyo3(signature = (kind, error, traceback, /))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        error: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Call>> {
+        let _ = (kind, traceback);
+        let has_failed = !error.is_none();
+        self.call(py, "Processor.__aexit__", Act::Exit { has_failed, has_begun: false })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // set once, by `__init__`
+        self.engine.get().map_or(Ok(()), |engine| visit.call(engine))
+    }
+}

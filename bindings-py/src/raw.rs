@@ -1,0 +1,192 @@
+//! All that is `unsafe` in this crate: a cell guarded by the GIL, and the calls of CPython without a safe form.
+
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+
+use pyo3::exceptions::{PyBaseException, PyStopIteration};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// Any Python object.
+pub(crate) type Obj = Py<PyAny>;
+
+/// `co_flags` of what `types.coroutine` made of a generator.
+const CO_ITERABLE_COROUTINE: u32 = 0x100;
+
+/// A value that is reached only with the GIL, by one piece of code at a time.
+///
+/// What is done with the value calls no Python and drops nothing of Python: either could come back here.
+pub(crate) struct Guarded<T> {
+    busy: Cell<bool>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `with` needs a `Python` token and `peek` is called by the garbage collector: both mean that this thread has
+// the GIL, which the module needs (`gil_used = true`). What is done inside calls no Python and so never gives it away.
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+/// Makes the cell free again, also when a panic goes through.
+struct Busy<'a>(&'a Cell<bool>);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl<T> Guarded<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self { busy: Cell::new(false), value: UnsafeCell::new(value) }
+    }
+
+    /// Does something with the value.
+    #[inline]
+    pub(crate) fn with<R>(&self, _py: Python<'_>, act: impl FnOnce(&mut T) -> R) -> R {
+        assert!(!self.busy.replace(true), "the state is in use");
+        let _busy = Busy(&self.busy);
+        // SAFETY: nobody else has the value: `busy` was false, and the GIL is held.
+        act(unsafe { &mut *self.value.get() })
+    }
+
+    /// Looks at the value, for the garbage collector; `None` while it is in use.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        if self.busy.replace(true) {
+            return None;
+        }
+        let _busy = Busy(&self.busy);
+        // SAFETY: as in `with`.
+        Some(look(unsafe { &*self.value.get() }))
+    }
+
+    /// The value of a cell that nobody shares.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+/// What one step of an awaitable gave.
+pub(crate) enum Sent<'py> {
+    Yield(Bound<'py, PyAny>),
+    Return(Bound<'py, PyAny>),
+    Raise(PyErr),
+}
+
+/// Steps a coroutine, or what an `__await__` returned, as the interpreter does.
+#[inline]
+pub(crate) fn send<'py>(awaitable: &Bound<'py, PyAny>) -> Sent<'py> {
+    let py = awaitable.py();
+    let mut result = ptr::null_mut();
+    // SAFETY: `awaitable` is alive, None is immortal or kept alive by the interpreter, `result` is valid for writing.
+    let how = unsafe { ffi::PyIter_Send(awaitable.as_ptr(), ffi::Py_None(), &raw mut result) };
+    match how {
+        // SAFETY: a new reference, not null.
+        ffi::PySendResult::PYGEN_NEXT => Sent::Yield(unsafe { Bound::from_owned_ptr(py, result) }),
+        // SAFETY: a new reference, not null.
+        ffi::PySendResult::PYGEN_RETURN => {
+            Sent::Return(unsafe { Bound::from_owned_ptr(py, result) })
+        }
+        ffi::PySendResult::PYGEN_ERROR => Sent::Raise(PyErr::fetch(py)),
+    }
+}
+
+/// What a call gave, as far as awaiting goes.
+pub(crate) enum Called<'py> {
+    /// To be stepped with [`send`].
+    Awaitable(Bound<'py, PyAny>),
+    Value(Bound<'py, PyAny>),
+}
+
+/// Finds out whether a value is to be awaited, and asks it for its iterator.
+#[inline]
+pub(crate) fn awaitable(value: Bound<'_, PyAny>) -> PyResult<Called<'_>> {
+    // SAFETY: looks at the type of an object that is alive.
+    if unsafe { ffi::PyCoro_CheckExact(value.as_ptr()) } != 0 {
+        return Ok(Called::Awaitable(value));
+    }
+    // SAFETY: types are alive as long as their objects, their slots do not change.
+    let is_awaitable = unsafe {
+        let methods = (*ffi::Py_TYPE(value.as_ptr())).tp_as_async;
+        !methods.is_null() && (*methods).am_await.is_some()
+    };
+    if is_awaitable {
+        return Ok(Called::Awaitable(value.call_method0(pyo3::intern!(value.py(), "__await__"))?));
+    }
+    // SAFETY: looks at the type of an object that is alive.
+    if unsafe { ffi::PyGen_CheckExact(value.as_ptr()) } != 0 {
+        let flags: u32 = value.getattr("gi_code")?.getattr("co_flags")?.extract()?;
+        if flags & CO_ITERABLE_COROUTINE != 0 {
+            return Ok(Called::Awaitable(value));
+        }
+    }
+    Ok(Called::Value(value))
+}
+
+/// A copy of the current context.
+#[inline]
+pub(crate) fn copy_current_context(py: Python<'_>) -> PyResult<Obj> {
+    // SAFETY: a new reference, or null and an exception is set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }.map(Bound::unbind)
+}
+
+/// A copy of a context.
+#[inline]
+pub(crate) fn copy_context(py: Python<'_>, context: &Obj) -> PyResult<Obj> {
+    // SAFETY: `context` is a context; a new reference, or null and an exception is set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_Copy(context.as_ptr())) }
+        .map(Bound::unbind)
+}
+
+/// A context without variables.
+pub(crate) fn new_context(py: Python<'_>) -> PyResult<Obj> {
+    // SAFETY: a new reference, or null and an exception is set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }.map(Bound::unbind)
+}
+
+/// Does something inside a context.
+#[inline]
+pub(crate) fn inside<R>(py: Python<'_>, context: &Obj, act: impl FnOnce() -> R) -> PyResult<R> {
+    // SAFETY: `context` is a context; -1 means that an exception is set.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } < 0 {
+        return Err(PyErr::fetch(py));
+    }
+    let result = act();
+    // SAFETY: as above; it was entered, and everything entered since has been left.
+    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } < 0 {
+        PyErr::fetch(py).write_unraisable(py, None);
+    }
+    Ok(result)
+}
+
+/// Calls Python in a destructor, which may run in the middle of anything: also while an exception is on its way.
+pub(crate) fn in_destructor(act: impl FnOnce(Python<'_>)) {
+    Python::attach(|py| {
+        let on_its_way = PyErr::take(py);
+        act(py);
+        if let Some(error) = on_its_way {
+            error.restore(py);
+        }
+    });
+}
+
+/// Whether this is the only reference to an object.
+#[inline]
+pub(crate) fn is_unique<T>(object: &Py<T>) -> bool {
+    // SAFETY: the object is alive.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
+}
+
+/// The exception that ends an iterator with a value.
+pub(crate) fn stop_iteration(py: Python<'_>, value: Obj) -> PyErr {
+    let bound = value.bind(py);
+    // the interpreter would take these two apart
+    if bound.is_instance_of::<PyTuple>() || bound.is_instance_of::<PyBaseException>() {
+        return match py.get_type::<PyStopIteration>().call1((value,)) {
+            Ok(stop) => PyErr::from_value(stop),
+            Err(error) => error,
+        };
+    }
+    PyErr::new::<PyStopIteration, _>((value,))
+}

@@ -1,0 +1,380 @@
+//! Streams: what `map` returns, and the iteration over a processor.
+
+use inorder::OnFailure;
+use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::call::{Act, Call};
+use crate::engine::{Chore, Engine};
+use crate::job;
+use crate::options::Given;
+use crate::raw::{Guarded, Obj, copy_current_context, in_destructor, is_unique, stop_iteration};
+use crate::results::Take;
+use crate::source::Kind;
+
+/// The results of :func:`map`: an asynchronous iterator that also can be left, collected and looked at.
+#[pyclass(frozen, weakref, generic, module = "inorder")]
+pub(crate) struct Stream {
+    engine: Py<Engine>,
+    /// Used again when nobody else has it.
+    next: Guarded<Option<Py<Next>>>,
+}
+
+/// One iteration over the results of a :class:`Processor`.
+#[pyclass(frozen, weakref, generic, module = "inorder")]
+pub(crate) struct Iteration {
+    engine: Py<Engine>,
+    /// Its number; `None` before the first result was asked for.
+    number: Guarded<Option<u64>>,
+    next: Guarded<Option<Py<Next>>>,
+}
+
+/// What `__anext__` returns.
+#[pyclass(frozen, module = "inorder._inorder")]
+pub(crate) struct Next {
+    engine: Py<Engine>,
+    iteration: Option<u64>,
+    /// Under which number it waits.
+    waiter: Guarded<Option<u64>>,
+}
+
+/// What came of asking for the next result.
+pub(crate) enum Taken {
+    Value(Obj),
+    Wait(Obj),
+    End,
+}
+
+/// Calls `handler` for each item of `source`, at most `concurrency` at once, and gives the results in the order of
+/// the items.
+///
+/// Nothing is read before the first result is asked for, and never more than `capacity` items ahead of the consumer.
+///
+/// Args:
+///     handler: a coroutine function, or any function: what can be awaited is awaited. It runs in a task, each item
+///         with a context of its own.
+///     source: any iterable or asynchronous iterable.
+///     concurrency: how many handlers may run at once, from 1 to 2^20. With 1 an item starts when the one before is
+///         settled.
+///     capacity: how many items may be read and not yet handed out, from `concurrency` to 2^20. Default: 1024, or four
+///         times `concurrency` where that is more.
+///     key: a function of an item. Items with the same key run one after the other, in order; None is no key.
+///     ordered: False gives the results as they come.
+///     on_failure: "fail" (default) hands out everything before the failed item, then raises its exception; "emit" puts
+///         a :class:`Failure` in the place of the result.
+///     executor: a `concurrent.futures` executor of threads in which a plain function is called, instead of inline.
+///     isolation: "task" gives each item a task of its own, instead of only a context, for libraries that go by
+///         `asyncio.current_task`.
+///
+/// Returns:
+///     An asynchronous iterator. Leaving it early with `async with`, `aclose` or `break` cancels what runs and closes
+///     the source.
+///
+/// Raises:
+///     OptionsError: a value is not allowed.
+#[pyfunction]
+#[pyo3(signature = (handler, source, **options), text_signature = "(handler, source, *, concurrency=1, capacity=None, \
+    key=None, ordered=True, timeout=None, total_timeout=None, retry=None, on_failure='fail', dead_letter=None, \
+    on_halt=None, executor=None, isolation='context')")]
+pub(crate) fn map(
+    handler: &Bound<'_, PyAny>,
+    source: &Bound<'_, PyAny>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Stream> {
+    let py = handler.py();
+    let given = Given::new(py, "map", options)?;
+    let settings = given.settings(handler, OnFailure::Fail)?;
+    given.finish()?;
+    let kind = if source.hasattr("__aiter__")? {
+        Kind::Async(source.call_method0("__aiter__")?.unbind())
+    } else {
+        Kind::Plain(source.try_iter()?.into_any().unbind())
+    };
+    let engine = Engine::new(py, settings, Some(kind))?;
+    Ok(Stream { engine, next: Guarded::new(None) })
+}
+
+/// Begins to read the source, at the first demand.
+#[inline]
+pub(crate) fn begin_stream(engine: &Bound<'_, Engine>) -> PyResult<()> {
+    let (py, this) = (engine.py(), engine.get());
+    if this.state.with(py, |state| state.feed.has_begun) {
+        return Ok(());
+    }
+    Engine::enter(engine)?;
+    this.read_clock(py)?;
+    let context = copy_current_context(py)?;
+    Engine::act(engine, |state| {
+        state.feed.has_begun = true;
+        // there is one already where the stream was left before it began
+        if state.feed.context.is_none() {
+            state.feed.context.replace(context)
+        } else {
+            Some(context)
+        }
+    });
+    Ok(())
+}
+
+/// Asks for the next result. `waiter`: the number under which this call waits. `iteration`: over a processor.
+#[inline]
+pub(crate) fn take_step(
+    engine: &Bound<'_, Engine>,
+    waiter: &mut Option<u64>,
+    iteration: Option<u64>,
+) -> PyResult<Taken> {
+    let (py, this) = (engine.py(), engine.get());
+    if waiter.is_some() {
+        this.read_clock(py)?;
+    }
+    let take = Engine::act(engine, |state| {
+        if iteration.is_some() && state.takers.iteration != iteration {
+            return Take::End;
+        }
+        state.take(py, *waiter)
+    });
+    *waiter = None;
+    match take {
+        Take::Value(value) => Ok(Taken::Value(value)),
+        Take::Failure(failure) => failure.make(py).map(Taken::Value),
+        Take::Raise(error) => Err(PyErr::from_value(error.into_bound(py))),
+        Take::End => Ok(Taken::End),
+        Take::Wait => {
+            Engine::enter(engine)?;
+            let future = this.future(py)?;
+            let kept = future.clone_ref(py);
+            *waiter = Some(Engine::act(engine, |state| state.wait_for_result(py, kept)));
+            Ok(Taken::Wait(future))
+        }
+    }
+}
+
+impl Stream {
+    fn call(&self, py: Python<'_>, name: &'static str, act: Act) -> PyResult<Py<Call>> {
+        Call::new(py, name, self.engine.clone_ref(py), act)
+    }
+}
+
+#[pymethods]
+impl Stream {
+    fn __aiter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[inline]
+    fn __anext__(&self, py: Python<'_>) -> PyResult<Py<Next>> {
+        begin_stream(self.engine.bind(py))?;
+        next(py, &self.next, &self.engine, None)
+    }
+
+    /// All results that are left, as a list. Cancelled, it leaves the stream.
+    fn collect(&self, py: Python<'_>) -> PyResult<Py<Call>> {
+        self.call(
+            py,
+            "Stream.collect",
+            Act::Collect { list: PyList::empty(py).unbind(), waiter: None },
+        )
+    }
+
+    /// Leaves the stream: what runs is cancelled and awaited, the source is closed. Nothing more comes out.
+    fn aclose(&self, py: Python<'_>) -> PyResult<Py<Call>> {
+        self.call(py, "Stream.aclose", Act::Leave { has_begun: false })
+    }
+
+    /// Counters since the beginning, and gauges of now.
+    fn stats(&self, py: Python<'_>) -> PyResult<Obj> {
+        self.engine.get().stats(py)
+    }
+
+    /// What the next result waits for; None when nothing is in flight.
+    fn why_blocked(&self, py: Python<'_>) -> PyResult<Option<Obj>> {
+        self.engine.get().why_blocked(py)
+    }
+
+    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Py<Call>> {
+        let value = slf.clone().into_any().unbind();
+        slf.get().call(slf.py(), "Stream.__aenter__", Act::Ready { value })
+    }
+
+    #[pyo3(signature = (kind, error, traceback, /))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        error: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Call>> {
+        let _ = (kind, error, traceback);
+        self.call(py, "Stream.__aexit__", Act::Leave { has_begun: false })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)?;
+        self.next.peek(|next| visit.call(next)).unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        in_destructor(|py| {
+            let engine = self.engine.bind(py);
+            let is_needed = engine.get().state.with(py, |state| {
+                state.feed.has_begun && !state.takers.has_left && !state.core.is_drained()
+            });
+            // a closed loop has ended everything
+            if is_needed && let Err(_closed) = Engine::call_soon(engine, Chore::Leave) {}
+        });
+    }
+}
+
+impl Iteration {
+    /// An iteration that begins with the first result that is asked for.
+    pub(crate) const fn new(engine: Py<Engine>) -> Self {
+        Self { engine, number: Guarded::new(None), next: Guarded::new(None) }
+    }
+}
+
+#[pymethods]
+impl Iteration {
+    fn __aiter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __anext__(&self, py: Python<'_>) -> PyResult<Py<Next>> {
+        let engine = self.engine.bind(py);
+        let mut number = self.number.with(py, |number| *number);
+        if number.is_none() {
+            Engine::enter(engine)?;
+            engine.get().read_clock(py)?;
+            number = Engine::act(engine, |state| state.begin_iteration());
+            if number.is_none() {
+                return Err(PyRuntimeError::new_err(
+                    "another iteration over this processor is under way",
+                ));
+            }
+            self.number.with(py, |slot| *slot = number);
+        }
+        next(py, &self.next, &self.engine, number)
+    }
+
+    /// Leaves the loop: what waits and what follows is released untaken.
+    fn aclose(&self, py: Python<'_>) -> PyResult<Py<Call>> {
+        let iteration = self.number.with(py, |number| *number);
+        Call::new(
+            py,
+            "Iteration.aclose",
+            self.engine.clone_ref(py),
+            Act::EndIteration { iteration },
+        )
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)?;
+        self.next.peek(|next| visit.call(next)).unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Iteration {
+    fn drop(&mut self) {
+        let Some(number) = *self.number.get_mut() else { return };
+        in_destructor(|py| {
+            let engine = self.engine.bind(py);
+            let has_ended = engine.get().state.with(py, |state| {
+                let is_current = state.takers.iteration == Some(number);
+                if is_current {
+                    state.end_iteration(py, number);
+                }
+                is_current
+            });
+            // what follows is Python code, and this may be anywhere
+            if has_ended && let Err(_closed) = Engine::call_soon(engine, Chore::Flush) {}
+        });
+    }
+}
+
+/// An awaitable for the next result: the last one if nobody has it any more.
+#[inline]
+fn next(
+    py: Python<'_>,
+    spare: &Guarded<Option<Py<Next>>>,
+    engine: &Py<Engine>,
+    iteration: Option<u64>,
+) -> PyResult<Py<Next>> {
+    let again = spare.with(py, |spare| {
+        let is_free = spare.as_ref().is_some_and(is_unique);
+        spare.as_ref().filter(|_| is_free).map(|next| next.clone_ref(py))
+    });
+    if let Some(next) = again {
+        next.get().waiter.with(py, |waiter| *waiter = None);
+        return Ok(next);
+    }
+    let next =
+        Py::new(py, Next { engine: engine.clone_ref(py), iteration, waiter: Guarded::new(None) })?;
+    let kept = next.clone_ref(py);
+    let before = spare.with(py, |spare| spare.replace(kept));
+    drop(before);
+    Ok(next)
+}
+
+impl Next {
+    #[inline]
+    fn step(&self, py: Python<'_>) -> PyResult<Taken> {
+        let mut waiter = self.waiter.with(py, |waiter| *waiter);
+        let taken = take_step(self.engine.bind(py), &mut waiter, self.iteration);
+        self.waiter.with(py, |slot| *slot = waiter);
+        taken
+    }
+
+    fn abandon(&self, py: Python<'_>) {
+        if let Some(waiter) = self.waiter.with(py, Option::take) {
+            Engine::act(self.engine.bind(py), |state| state.stop_waiting(py, waiter));
+        }
+    }
+}
+
+#[pymethods]
+impl Next {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Obj> {
+        match self.step(py)? {
+            Taken::Wait(future) => Ok(future),
+            Taken::Value(value) => Err(stop_iteration(py, value)),
+            Taken::End => Err(PyStopAsyncIteration::new_err(())),
+        }
+    }
+
+    #[pyo3(signature = (value, /))]
+    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
+        self.__next__(value.py())
+    }
+
+    #[pyo3(signature = (error, value=None, traceback=None, /))]
+    fn throw(
+        &self,
+        error: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Obj> {
+        let py = error.py();
+        let error = job::thrown(error, value, traceback)?;
+        self.abandon(py);
+        Err(error)
+    }
+
+    fn close(&self, py: Python<'_>) {
+        self.abandon(py);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)
+    }
+}

@@ -1,0 +1,130 @@
+//! Plain functions in an executor.
+
+use inorder::Handle;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::context::ATTEMPT;
+use crate::engine::{Engine, Wake};
+use crate::raw::{Called, Guarded, Obj, awaitable, inside};
+
+/// A call of a handler in a thread, in the context of its item.
+#[pyclass(frozen, module = "inorder._inorder")]
+pub(crate) struct InThread {
+    handler: Obj,
+    item: Obj,
+    context: Obj,
+    attempt: Obj,
+    progress: Guarded<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    phase: Phase,
+    /// The loop and the future of whoever waits for the end.
+    waiter: Option<(Obj, Obj)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Waiting,
+    Running,
+    Ended,
+    /// Nobody wants it any more: it is not to be called.
+    Dropped,
+}
+
+impl InThread {
+    /// Starts it. Gives the future of its result, too.
+    pub(crate) fn start<'py>(
+        engine: &Bound<'py, Engine>,
+        (handle, attempt): (Handle, u32),
+        handler: Obj,
+        item: Obj,
+        context: &Obj,
+        executor: &Obj,
+    ) -> PyResult<(Py<Self>, Bound<'py, PyAny>)> {
+        let py = engine.py();
+        let attempt = crate::context::attempt(engine, handle, attempt)?;
+        let progress = Guarded::new(Progress::default());
+        let context = context.clone_ref(py);
+        let call = Py::new(py, Self { handler, item, context, attempt, progress })?;
+        let event_loop = engine.get().event_loop(py)?;
+        let future = event_loop.call_method1("run_in_executor", (executor, &call))?;
+        Ok((call, future))
+    }
+
+    /// The steps of a wait for the end of a function that runs although nobody wants its result any more; `None` where
+    /// it has ended, or never begins.
+    pub(crate) fn wait_for_end(
+        slf: &Bound<'_, Self>,
+        engine: &Bound<'_, Engine>,
+    ) -> PyResult<Option<Obj>> {
+        let py = slf.py();
+        let this = slf.get();
+        let is_running = this.progress.with(py, |progress| {
+            if progress.phase == Phase::Waiting {
+                progress.phase = Phase::Dropped;
+            }
+            progress.phase == Phase::Running
+        });
+        if !is_running {
+            return Ok(None);
+        }
+        let event_loop = engine.get().event_loop(py)?;
+        let future = event_loop.call_method0("create_future")?;
+        let waiter = Some((event_loop.clone().unbind(), future.clone().unbind()));
+        let (is_running, before) = this.progress.with(py, |progress| {
+            (progress.phase == Phase::Running, std::mem::replace(&mut progress.waiter, waiter))
+        });
+        drop(before);
+        if !is_running {
+            return Ok(None);
+        }
+        match awaitable(future)? {
+            Called::Awaitable(steps) => Ok(Some(steps.unbind())),
+            Called::Value(_) => Err(PyTypeError::new_err("the loop's futures cannot be awaited")),
+        }
+    }
+}
+
+#[pymethods]
+impl InThread {
+    fn __call__(&self, py: Python<'_>) -> PyResult<Obj> {
+        let is_wanted = self.progress.with(py, |progress| {
+            if progress.phase == Phase::Waiting {
+                progress.phase = Phase::Running;
+            }
+            progress.phase == Phase::Running
+        });
+        if !is_wanted {
+            return Ok(py.None());
+        }
+        let result = inside(py, &self.context, || {
+            ATTEMPT.get(py)?.bind(py).call_method1("set", (&self.attempt,))?;
+            self.handler.call1(py, (&self.item,))
+        });
+        let waiter = self.progress.with(py, |progress| {
+            progress.phase = Phase::Ended;
+            progress.waiter.take()
+        });
+        if let Some((event_loop, future)) = waiter {
+            let wake = Py::new(py, Wake { future })?;
+            event_loop.call_method1(py, "call_soon_threadsafe", (wake,))?;
+        }
+        result?
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        [&self.handler, &self.item, &self.context, &self.attempt]
+            .into_iter()
+            .try_for_each(|object| visit.call(object))?;
+        let visited = self.progress.peek(|progress| match &progress.waiter {
+            Some((event_loop, future)) => visit.call(event_loop).and_then(|()| visit.call(future)),
+            None => Ok(()),
+        });
+        visited.unwrap_or(Ok(()))
+    }
+}

@@ -1,0 +1,505 @@
+//! Workers: coroutines that run handlers inside a real task of asyncio, one after the other.
+
+use inorder::Handle;
+use pyo3::exceptions::{PyGeneratorExit, PyKeyboardInterrupt, PyStopAsyncIteration, PySystemExit};
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::crew::{Parked, Role};
+use crate::engine::Engine;
+use crate::imports;
+use crate::job::{self, Job, Work};
+use crate::raw::{Guarded, Obj, Sent, stop_iteration};
+use crate::source::Feeding;
+use crate::state::Ended;
+
+/// After so many handlers in a row that did not wait for anything the loop gets its turn: timers and IO are due.
+const STREAK: u32 = 256;
+
+/// A coroutine that takes items and steps their handlers, so that to asyncio, to debuggers and to the handlers it is
+/// as if each ran in a task.
+#[pyclass(frozen, weakref, module = "inorder._inorder")]
+pub(crate) struct Worker {
+    role: Role,
+    inner: Guarded<Inner>,
+}
+
+struct Inner {
+    /// `None` while it waits for work, so that it keeps nothing alive.
+    engine: Option<Py<Engine>>,
+    task: Option<Obj>,
+    /// The task's `cancelling`.
+    cancelling: Option<Obj>,
+    /// What it is in the middle of.
+    job: Option<Job>,
+    doing: Option<(Handle, u32)>,
+    has_begun: bool,
+    is_running: bool,
+    /// It counts as waking.
+    is_woken: bool,
+    /// Its task was asked to cancel: it ends after this item, since the request would hit the next one.
+    retires: bool,
+}
+
+impl Worker {
+    /// A worker that has just been asked for.
+    pub(crate) fn new(engine: Py<Engine>, role: Role) -> Self {
+        let inner = Inner {
+            engine: Some(engine),
+            task: None,
+            cancelling: None,
+            job: None,
+            doing: None,
+            has_begun: false,
+            is_running: false,
+            is_woken: true,
+            retires: false,
+        };
+        Self { role, inner: Guarded::new(inner) }
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Gives it its engine back, before its future is resolved.
+    pub(crate) fn unpark(&self, py: Python<'_>, engine: &Bound<'_, Engine>) {
+        let engine = engine.clone().unbind();
+        self.inner.with(py, |inner| {
+            inner.is_woken = true;
+            inner.engine.replace(engine)
+        });
+    }
+
+    /// Cancels what it is doing, as `Task.cancel` does.
+    pub(crate) fn cancel_task(&self, py: Python<'_>) {
+        let Some(task) =
+            self.inner.with(py, |inner| inner.task.as_ref().map(|task| task.clone_ref(py)))
+        else {
+            return;
+        };
+        if let Err(error) = task.bind(py).call_method0(pyo3::intern!(py, "cancel")) {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    /// The attempt that it runs.
+    pub(crate) fn doing(&self, py: Python<'_>) -> Option<(Py<Engine>, Handle, u32)> {
+        self.inner.with(py, |inner| {
+            let (handle, attempt) = inner.doing?;
+            Some((inner.engine.as_ref()?.clone_ref(py), handle, attempt))
+        })
+    }
+
+    /// One step of its task.
+    fn step(slf: &Bound<'_, Self>, thrown: Option<PyErr>) -> PyResult<Option<Obj>> {
+        let (py, this) = (slf.py(), slf.get());
+        let entered = this.inner.with(py, |inner| {
+            let engine = inner.engine.as_ref()?.clone_ref(py);
+            inner.is_running = true;
+            let is_first = !std::mem::replace(&mut inner.has_begun, true);
+            let was_woken = std::mem::replace(&mut inner.is_woken, false);
+            Some((engine, is_first, was_woken, inner.job.take()))
+        });
+        let Some((engine, is_first, was_woken, job)) = entered else {
+            return thrown.map_or(Ok(None), Err);
+        };
+        let engine = engine.bind(py);
+        if is_first && thrown.is_none() {
+            this.meet_task(py)?;
+            if engine.get().is_spawning(py) {
+                // an eager task: whoever made it is in the middle of something
+                this.inner.with(py, |inner| {
+                    inner.is_running = false;
+                    inner.is_woken = was_woken;
+                });
+                return Ok(Some(py.None()));
+            }
+        }
+        engine.get().state.with(py, |state| {
+            let crew = &mut state.crews[this.role as usize];
+            crew.active += 1;
+            crew.waking -= u32::from(was_woken);
+            state.is_fresh = false;
+        });
+        let result = Self::work(slf, engine, job, thrown);
+        this.inner.with(py, |inner| inner.is_running = false);
+        Engine::flush(engine);
+        result
+    }
+
+    fn work(
+        slf: &Bound<'_, Self>,
+        engine: &Bound<'_, Engine>,
+        mut job: Option<Job>,
+        mut thrown: Option<PyErr>,
+    ) -> PyResult<Option<Obj>> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut streak = 0;
+        loop {
+            let was_thrown = thrown.is_some();
+            let stepped = match job.take() {
+                Some(job) => {
+                    this.note_cancellation(py, thrown.as_ref())?;
+                    let sent = job::advance(py, &job, thrown.take());
+                    Some((job, sent))
+                }
+                None => match thrown.take() {
+                    Some(error) => {
+                        this.end(py, engine);
+                        return Err(error);
+                    }
+                    None => Self::begin(slf, engine)?,
+                },
+            };
+            let Some((mut done, sent)) = stepped else {
+                match Self::park(slf, engine)? {
+                    Rest::Parked(future) => return Ok(Some(future)),
+                    Rest::Again => continue,
+                    Rest::Over => {
+                        this.end(py, engine);
+                        return Ok(None);
+                    }
+                }
+            };
+            let result = match sent {
+                Sent::Yield(waits_for) => {
+                    this.suspend(py, engine, done, was_thrown);
+                    return Ok(Some(waits_for.unbind()));
+                }
+                Sent::Return(value) => Ok(value),
+                Sent::Raise(error) => Err(error),
+            };
+            if done.outlives_cancellation(py, engine, &result)? {
+                job = Some(done);
+                continue;
+            }
+            let interrupt = this.finish(py, engine, done, result)?;
+            if let Some(interrupt) = interrupt {
+                this.end(py, engine);
+                return Err(interrupt);
+            }
+            if this.is_to_retire(py, engine)? {
+                this.end(py, engine);
+                return Ok(None);
+            }
+            streak += 1;
+            if streak == STREAK {
+                engine.get().state.with(py, |state| {
+                    let crew = &mut state.crews[this.role as usize];
+                    crew.active -= 1;
+                    crew.waking += 1;
+                });
+                this.inner.with(py, |inner| inner.is_woken = true);
+                return Ok(Some(py.None()));
+            }
+        }
+    }
+
+    /// Begins what is to be done next; `None`: nothing.
+    fn begin<'py>(
+        slf: &Bound<'py, Self>,
+        engine: &Bound<'py, Engine>,
+    ) -> PyResult<Option<(Job, Sent<'py>)>> {
+        let (py, this) = (slf.py(), slf.get());
+        let state = &engine.get().state;
+        match this.role {
+            Role::Handle => loop {
+                if let Some(start) = state.with(py, |state| state.next_run(py, slf.as_unbound())) {
+                    this.inner.with(py, |inner| inner.doing = Some((start.handle, start.attempt)));
+                    return Ok(Some(job::attempt(engine, start)));
+                }
+                if !state.with(py, |state| state.can_read()) {
+                    return Ok(None);
+                }
+                job::read_source(engine)?;
+            },
+            Role::Feed => {
+                Ok(match state.with(py, |state| state.next_feeding(py, slf.as_unbound())) {
+                    Feeding::Next(source, context) => Some(job::next_item(py, &source, context)),
+                    Feeding::Close(source, context) => {
+                        Some(job::close_source(py, &source, context))
+                    }
+                    Feeding::Nothing => None,
+                })
+            }
+            Role::Deliver => {
+                let delivery = state.with(py, |state| state.next_delivery(py, slf.as_unbound()));
+                Ok(delivery.map(|delivery| job::delivery(py, delivery)))
+            }
+        }
+    }
+
+    /// Notes the end of what it did. Gives the exception back that is meant for the whole program.
+    fn finish(
+        &self,
+        py: Python<'_>,
+        engine: &Bound<'_, Engine>,
+        job: Job,
+        result: PyResult<Bound<'_, PyAny>>,
+    ) -> PyResult<Option<PyErr>> {
+        let this = engine.get();
+        this.tick(py)?;
+        let mut interrupt = None;
+        match job.work {
+            Work::Attempt { handle, attempt } => {
+                let (value, has_failed) = match result {
+                    Ok(value) => (value.unbind(), false),
+                    Err(error) => {
+                        if error.is_instance_of::<PyKeyboardInterrupt>(py)
+                            || error.is_instance_of::<PySystemExit>(py)
+                        {
+                            interrupt = Some(error.clone_ref(py));
+                        }
+                        let value = error.into_value(py).into_any();
+                        job::note_seq(engine, handle, value.bind(py));
+                        (value, true)
+                    }
+                };
+                let ended = Ended { value, has_failed, context: job.context };
+                let unused = this.state.with(py, |state| state.settle(py, handle, attempt, ended));
+                drop(unused);
+            }
+            Work::Delivery { handle } => {
+                let error = result.err().map(|error| error.into_value(py).into_any());
+                this.state.with(py, |state| state.delivered(py, handle, error));
+            }
+            Work::Next => match result {
+                Ok(item) => {
+                    let (key, context) = this.state.with(py, |state| {
+                        (
+                            state.hooks.key.as_ref().map(|key| key.clone_ref(py)),
+                            job.context.clone_ref(py),
+                        )
+                    });
+                    let context = crate::raw::copy_context(py, &context)?;
+                    let offer = this.offer(item, key.as_ref(), context);
+                    this.state.with(py, |state| state.feed_one(py, offer));
+                }
+                Err(error) => {
+                    let is_end = error.is_instance_of::<PyStopAsyncIteration>(py);
+                    let error = (!is_end).then(|| error.into_value(py).into_any());
+                    this.state.with(py, |state| state.source_ended(py, error));
+                }
+            },
+            Work::Close => {
+                if let Err(error) = result {
+                    let value = error.into_value(py).into_any();
+                    this.report_failure(py, "the source of a stream failed to close", &value);
+                }
+                this.state.with(py, |state| state.source_closed());
+            }
+        }
+        drop(job.awaitable);
+        Engine::flush(engine);
+        Ok(interrupt)
+    }
+
+    fn suspend(&self, py: Python<'_>, engine: &Bound<'_, Engine>, job: Job, was_thrown: bool) {
+        let is_feed = matches!(job.work, Work::Next);
+        self.inner.with(py, |inner| inner.job = Some(job));
+        let state = &engine.get().state;
+        if self.role == Role::Handle {
+            if state.with(py, |state| state.runs.is_empty() && state.can_read())
+                && let Err(error) = job::read_source(engine)
+            {
+                error.write_unraisable(py, Some(engine.as_any()));
+            }
+        } else if is_feed && was_thrown {
+            state.with(py, |state| state.feeder_is_stuck());
+        }
+        state.with(py, |state| {
+            if self.role == Role::Handle {
+                state.call_others();
+            }
+            state.crews[self.role as usize].active -= 1;
+        });
+    }
+
+    fn park(slf: &Bound<'_, Self>, engine: &Bound<'_, Engine>) -> PyResult<Rest> {
+        let (py, this) = (slf.py(), slf.get());
+        let state = &engine.get().state;
+        let (has_work, is_over) =
+            state.with(py, |state| (state.has_work(this.role), state.is_over_for(this.role)));
+        if has_work {
+            return Ok(Rest::Again);
+        }
+        if is_over {
+            return Ok(Rest::Over);
+        }
+        let future = engine.get().future(py)?;
+        let parked = Parked { worker: slf.clone().unbind(), future: future.clone_ref(py) };
+        let refused = state.with(py, |state| {
+            let parked = state.park(this.role, parked);
+            if parked.is_ok() {
+                state.crews[this.role as usize].active -= 1;
+            }
+            parked.err()
+        });
+        if refused.is_some() {
+            return Ok(Rest::Again);
+        }
+        let engine = this.inner.with(py, |inner| {
+            inner.doing = None;
+            inner.engine.take()
+        });
+        drop(engine);
+        Ok(Rest::Parked(future))
+    }
+
+    /// Ends: somebody else takes over what is left.
+    fn end(&self, py: Python<'_>, engine: &Bound<'_, Engine>) {
+        engine.get().state.with(py, |state| {
+            state.crews[self.role as usize].active -= 1;
+            state.worker_ended(self.role);
+        });
+        let forgotten = self.inner.with(py, |inner| {
+            inner.doing = None;
+            (inner.engine.take(), inner.task.take(), inner.cancelling.take())
+        });
+        drop(forgotten);
+    }
+
+    fn is_to_retire(&self, py: Python<'_>, engine: &Bound<'_, Engine>) -> PyResult<bool> {
+        if self.role != Role::Handle {
+            return Ok(false);
+        }
+        let (retires, cancelling) = self.inner.with(py, |inner| {
+            (inner.retires, inner.cancelling.as_ref().map(|cancelling| cancelling.clone_ref(py)))
+        });
+        if retires || engine.get().state.with(py, |state| state.is_isolated) {
+            return Ok(true);
+        }
+        // asked to cancel without a word to the handler: it asked itself, or what it waited for swallowed it
+        cancelling.map_or(Ok(false), |cancelling| cancelling.bind(py).call0()?.is_truthy())
+    }
+
+    fn note_cancellation(&self, py: Python<'_>, thrown: Option<&PyErr>) -> PyResult<()> {
+        let Some(error) = thrown else { return Ok(()) };
+        if error.is_instance(py, imports::cancelled_error(py)?) {
+            self.inner.with(py, |inner| inner.retires = true);
+        }
+        Ok(())
+    }
+
+    fn meet_task(&self, py: Python<'_>) -> PyResult<()> {
+        let task = imports::current_task(py)?.call0()?;
+        let cancelling = task.getattr("cancelling").ok().map(Bound::unbind);
+        self.inner.with(py, |inner| {
+            inner.task = Some(task.unbind());
+            inner.cancelling = cancelling;
+        });
+        Ok(())
+    }
+
+    fn forward(&self, py: Python<'_>, name: &str) -> Option<Obj> {
+        let awaitable = self.inner.with(py, |inner| {
+            inner
+                .job
+                .as_ref()
+                .and_then(|job| job.awaitable.as_ref())
+                .map(|awaitable| awaitable.clone_ref(py))
+        });
+        awaitable.and_then(|awaitable| awaitable.getattr(py, name).ok())
+    }
+}
+
+/// What a worker without work does.
+enum Rest {
+    Parked(Obj),
+    Again,
+    Over,
+}
+
+#[pymethods]
+impl Worker {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Obj>> {
+        Self::step(slf, None)
+    }
+
+    #[pyo3(signature = (value, /))]
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
+        let py = value.py();
+        Self::step(slf, None)?.ok_or_else(|| stop_iteration(py, py.None()))
+    }
+
+    #[pyo3(signature = (error, value=None, traceback=None, /))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        error: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Obj> {
+        let py = slf.py();
+        let error = job::thrown(error, value, traceback)?;
+        Self::step(slf, Some(error))?.ok_or_else(|| stop_iteration(py, py.None()))
+    }
+
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match Self::step(slf, Some(PyGeneratorExit::new_err(()))) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => {
+                Err(pyo3::exceptions::PyRuntimeError::new_err("the handler ignored GeneratorExit"))
+            }
+            Err(error) if error.is_instance_of::<PyGeneratorExit>(slf.py()) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[getter]
+    fn cr_await(&self, py: Python<'_>) -> Option<Obj> {
+        self.forward(py, "cr_await")
+    }
+
+    #[getter]
+    fn cr_code(&self, py: Python<'_>) -> Option<Obj> {
+        self.forward(py, "cr_code")
+    }
+
+    #[getter]
+    fn cr_frame(&self, py: Python<'_>) -> Option<Obj> {
+        self.forward(py, "cr_frame")
+    }
+
+    #[getter]
+    fn cr_running(&self, py: Python<'_>) -> bool {
+        self.inner.with(py, |inner| inner.is_running)
+    }
+
+    #[getter(__name__)]
+    fn name(&self, py: Python<'_>) -> Obj {
+        self.forward(py, "__name__")
+            .unwrap_or_else(|| pyo3::intern!(py, "inorder").clone().into_any().unbind())
+    }
+
+    #[getter(__qualname__)]
+    fn qualname(&self, py: Python<'_>) -> Obj {
+        self.forward(py, "__qualname__")
+            .unwrap_or_else(|| pyo3::intern!(py, "inorder").clone().into_any().unbind())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let visited = self.inner.peek(|inner| {
+            visit.call(&inner.engine)?;
+            visit.call(&inner.task)?;
+            visit.call(&inner.cancelling)?;
+            inner.job.as_ref().map_or(Ok(()), |job| job.traverse(&visit))
+        });
+        visited.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = self.inner.with(py, |inner| {
+            (inner.engine.take(), inner.task.take(), inner.cancelling.take(), inner.job.take())
+        });
+        drop(cleared);
+    }
+}
