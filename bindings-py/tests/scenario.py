@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,10 +18,7 @@ KINDS = [
     "raised", "end", "source_closed", "left", "join", "close", "abort", "stats", "why_blocked", "insert", "pop",
     "missing", "next", "len",
 ]  # fmt: skip
-STATS = (
-    "accepted started ok failed cancelled released ignored refused late duplicate stale queued running held in_flight "
-    "concurrency capacity oldest_age"
-).split()
+STATS = [field.name for field in dataclasses.fields(inorder.Stats)]
 NUMBERS = {"concurrency", "capacity", "start", "retry", "wrap"}
 TIMES = {"timeout", "total_timeout", "gap_timeout", "gap_warning"}
 FLAGS = {"ordered", "sequenced"}
