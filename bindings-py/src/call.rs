@@ -11,7 +11,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::engine::Engine;
 use crate::job;
 use crate::offers::Offer;
-use crate::raw::{Guarded, Obj, copy_current_context, in_destructor, stop_iteration};
+use crate::raw::{Guarded, Obj, Step, Steps, copy_current_context, in_destructor, next};
 use crate::state::Watch;
 use crate::stream::{Taken, begin_stream, take_step};
 use crate::ticket::{Refusal, Ticket, refused};
@@ -82,8 +82,8 @@ pub(crate) enum Act {
     },
 }
 
-/// How far a step came.
-enum Step {
+/// How far a call came.
+enum Progress {
     /// It waits for this future.
     Wait(Obj, Act),
     Return(Obj),
@@ -99,31 +99,34 @@ impl Call {
         let inner = Inner { act: Some(act), has_begun: false, future: None };
         Py::new(py, Self { name, engine, inner: Guarded::new(inner) })
     }
+}
 
-    /// Goes on: the future to wait for, or the result.
-    #[inline]
-    fn step(&self, py: Python<'_>) -> PyResult<Result<Obj, Obj>> {
-        let (act, future) = self.inner.with(py, |inner| {
+impl Steps for Call {
+    fn step(slf: &Bound<'_, Self>) -> PyResult<Step> {
+        let (py, this) = (slf.py(), slf.get());
+        let (act, future) = this.inner.with(py, |inner| {
             inner.has_begun = true;
             (inner.act.take(), inner.future.take())
         });
         drop(future);
         let Some(act) = act else {
-            return Err(PyRuntimeError::new_err(format!("{} was awaited twice", self.name)));
+            return Err(PyRuntimeError::new_err(format!("{} was awaited twice", this.name)));
         };
-        match perform(self.engine.bind(py), act)? {
-            Step::Wait(future, act) => {
+        match perform(this.engine.bind(py), act)? {
+            Progress::Wait(future, act) => {
                 let kept = future.clone_ref(py);
-                let before = self
+                let before = this
                     .inner
                     .with(py, |inner| (inner.act.replace(act), inner.future.replace(kept)));
                 drop(before);
-                Ok(Ok(future))
+                Ok(Step::Wait(future))
             }
-            Step::Return(value) => Ok(Err(value)),
+            Progress::Return(value) => Ok(Step::Return(value)),
         }
     }
+}
 
+impl Call {
     fn abandon(&self, py: Python<'_>) {
         let (act, future) = self.inner.with(py, |inner| {
             inner.has_begun = true;
@@ -138,7 +141,7 @@ impl Call {
 }
 
 /// Goes as far as it can.
-fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Step> {
+fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
     let (py, this) = (engine.py(), engine.get());
     match act {
         Act::Offer { item, key, seq, runs } => {
@@ -161,7 +164,7 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Step> {
                 },
             });
             match waiting {
-                Ok(Some(id)) => Ok(Step::Wait(future, Act::Room { ticket, id, seq, runs })),
+                Ok(Some(id)) => Ok(Progress::Wait(future, Act::Room { ticket, id, seq, runs })),
                 Ok(None) => accepted(engine, ticket, runs),
                 Err(refusal) => Err(refuse(engine, refusal, seq)),
             }
@@ -173,12 +176,12 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Step> {
                 let future = this.future(py)?;
                 let kept = future.clone_ref(py);
                 this.state.with(py, |state| state.wait_again(id, kept));
-                Ok(Step::Wait(future, Act::Room { ticket, id, seq, runs }))
+                Ok(Progress::Wait(future, Act::Room { ticket, id, seq, runs }))
             }
         },
         Act::Result { ticket } => match ticket.get().poll(py) {
-            Some(result) => result.map(Step::Return),
-            None => Ok(Step::Wait(ticket.get().wait(py)?, Act::Result { ticket })),
+            Some(result) => result.map(Progress::Return),
+            None => Ok(Progress::Wait(ticket.get().wait(py)?, Act::Result { ticket })),
         },
         Act::Join { end } => {
             if end.is_none() {
@@ -186,40 +189,40 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Step> {
             }
             let end = end.unwrap_or_else(|| this.state.with(py, |state| state.end));
             match Engine::watch(engine, Watch::Joined(end))? {
-                Some(future) => Ok(Step::Wait(future, Act::Join { end: Some(end) })),
+                Some(future) => Ok(Progress::Wait(future, Act::Join { end: Some(end) })),
                 None => match this.failure(py) {
                     Some(error) => Err(error),
-                    None => Ok(Step::Return(py.None())),
+                    None => Ok(Progress::Return(py.None())),
                 },
             }
         }
         Act::Close { timeout, has_begun } => {
             if let Some(future) = stop(engine, timeout, has_begun)? {
-                return Ok(Step::Wait(future, Act::Close { timeout, has_begun: true }));
+                return Ok(Progress::Wait(future, Act::Close { timeout, has_begun: true }));
             }
             finished(engine)
         }
         Act::Exit { has_failed, has_begun } => {
             let timeout = has_failed.then_some(Duration::ZERO);
             if let Some(future) = stop(engine, timeout, has_begun)? {
-                return Ok(Step::Wait(future, Act::Exit { has_failed, has_begun: true }));
+                return Ok(Progress::Wait(future, Act::Exit { has_failed, has_begun: true }));
             }
             if !has_failed {
                 finished(engine)?;
             }
-            Ok(Step::Return(py.None()))
+            Ok(Progress::Return(py.None()))
         }
         Act::Shutdown { has_begun } => match stop(engine, Some(Duration::ZERO), has_begun)? {
-            Some(future) => Ok(Step::Wait(future, Act::Shutdown { has_begun: true })),
-            None => Ok(Step::Return(py.None())),
+            Some(future) => Ok(Progress::Wait(future, Act::Shutdown { has_begun: true })),
+            None => Ok(Progress::Return(py.None())),
         },
         Act::Leave { has_begun } => {
             if !has_begun {
                 Engine::leave(engine)?;
             }
             match Engine::watch(engine, Watch::Closed)? {
-                Some(future) => Ok(Step::Wait(future, Act::Leave { has_begun: true })),
-                None => Ok(Step::Return(py.None())),
+                Some(future) => Ok(Progress::Wait(future, Act::Leave { has_begun: true })),
+                None => Ok(Progress::Return(py.None())),
             }
         }
         Act::Collect { list, mut waiter } => {
@@ -228,9 +231,9 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Step> {
                 match take_step(engine, &mut waiter, None)? {
                     Taken::Value(value) => list.bind(py).append(value)?,
                     Taken::Wait(future) => {
-                        return Ok(Step::Wait(future, Act::Collect { list, waiter }));
+                        return Ok(Progress::Wait(future, Act::Collect { list, waiter }));
                     }
-                    Taken::End => return Ok(Step::Return(list.into_any())),
+                    Taken::End => return Ok(Progress::Return(list.into_any())),
                 }
             }
         }
@@ -238,9 +241,9 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Step> {
             if let Some(iteration) = iteration {
                 Engine::act(engine, |state| state.end_iteration(py, iteration));
             }
-            Ok(Step::Return(py.None()))
+            Ok(Progress::Return(py.None()))
         }
-        Act::Ready { value } => Ok(Step::Return(value)),
+        Act::Ready { value } => Ok(Progress::Return(value)),
     }
 }
 
@@ -311,8 +314,12 @@ pub(crate) fn refuse(engine: &Bound<'_, Engine>, refusal: Refusal, seq: Option<S
     refused(py, refusal, cause, seq)
 }
 
-fn accepted(engine: &Bound<'_, Engine>, ticket: Py<Ticket>, runs: bool) -> PyResult<Step> {
-    if runs { perform(engine, Act::Result { ticket }) } else { Ok(Step::Return(ticket.into_any())) }
+fn accepted(engine: &Bound<'_, Engine>, ticket: Py<Ticket>, runs: bool) -> PyResult<Progress> {
+    if runs {
+        perform(engine, Act::Result { ticket })
+    } else {
+        Ok(Progress::Return(ticket.into_any()))
+    }
 }
 
 /// Stops, unless that has begun. Gives a future where it is not over yet.
@@ -329,10 +336,10 @@ fn stop(
 }
 
 /// The report; the error with which everything ended carries it.
-fn finished(engine: &Bound<'_, Engine>) -> PyResult<Step> {
+fn finished(engine: &Bound<'_, Engine>) -> PyResult<Progress> {
     let py = engine.py();
     let report = engine.get().report(py)?;
-    let Some(error) = engine.get().failure(py) else { return Ok(Step::Return(report)) };
+    let Some(error) = engine.get().failure(py) else { return Ok(Progress::Return(report)) };
     // an exception with slots takes no attribute
     let _: PyResult<()> = error.value(py).setattr("report", report);
     Err(error)
@@ -348,13 +355,14 @@ impl Call {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Obj> {
-        self.step(py)?.or_else(|value| Err(stop_iteration(py, value)))
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Obj> {
+        next(slf)
     }
 
     #[pyo3(signature = (value, /))]
-    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
-        self.__next__(value.py())
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
+        let _ = value;
+        next(slf)
     }
 
     #[pyo3(signature = (error, value=None, traceback=None, /))]

@@ -6,10 +6,13 @@ use crate::raw::Obj;
 use crate::state::State;
 use crate::worker::Worker;
 
+/// How many workers are woken, or stay awake, on a guess.
+const FEW: usize = 8;
+
 /// What a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Runs handlers, and reads a source that is not asynchronous.
+    /// Runs handlers.
     Handle,
     /// Reads an asynchronous source.
     Feed,
@@ -70,15 +73,13 @@ impl State {
         }
     }
 
-    /// Wakes one worker of each role that has work and nobody who comes to do it.
+    /// Wakes workers for what is to be done, where nobody comes to do it.
     pub(crate) fn call_workers(&mut self) {
         if self.is_finishing() {
             self.dismiss();
-        } else {
-            let crew = &self.crews[Role::Handle as usize];
-            if crew.active == 0 && crew.waking == 0 && self.has_work(Role::Handle) {
-                self.wake(Role::Handle);
-            }
+        } else if self.crews[Role::Handle as usize].active == 0 {
+            // one is enough for handlers that do not wait for anything
+            self.call(if self.suspends { FEW } else { 1 });
         }
         for role in [Role::Feed, Role::Deliver] {
             let crew = &self.crews[role as usize];
@@ -88,28 +89,45 @@ impl State {
         }
     }
 
-    /// Wakes others when a handler has suspended its worker: two, who wake two each, so that many start within a few
-    /// turns of the loop and few are woken for nothing.
+    /// Wakes others when a handler has suspended its worker. They wake others in turn: so many start within a few turns
+    /// of the loop, and few are woken for nothing.
     pub(crate) fn call_others(&mut self) {
-        for _ in 0..2 {
-            let waking = self.crews[Role::Handle as usize].waking as usize;
-            let is_needed = self.runs.len() > waking || (waking == 0 && self.can_read());
-            if !is_needed || self.is_finishing() || !self.wake(Role::Handle) {
-                return;
-            }
+        if !self.is_finishing() {
+            self.call(FEW);
         }
+    }
+
+    /// Wakes a worker for each attempt to begin, up to so many in all.
+    fn call(&mut self, most: usize) {
+        let wanted = self.runs.len().min(most);
+        while (self.crews[Role::Handle as usize].waking as usize) < wanted
+            && self.wake(Role::Handle)
+        {}
     }
 
     /// Whether there is something to do for a role.
     pub(crate) fn has_work(&self, role: Role) -> bool {
         match role {
-            Role::Handle => !self.runs.is_empty() || self.can_read(),
+            Role::Handle => !self.runs.is_empty(),
             Role::Feed => self.can_feed(),
             Role::Deliver => self.can_deliver(),
         }
     }
 
-    /// Puts a worker among those who wait. False where there is work by now, or none will ever come.
+    /// Whether a worker without work comes back in the next turn of the loop before it waits: often there is some by
+    /// then, and to wait takes several turns' time.
+    pub(crate) fn lingers(&mut self, role: Role) -> bool {
+        let is_over = self.is_over_for(role);
+        let crew = &mut self.crews[role as usize];
+        let lingers = (crew.waking as usize) < FEW && !is_over;
+        if lingers {
+            crew.active -= 1;
+            crew.waking += 1;
+        }
+        lingers
+    }
+
+    /// Puts a worker among those who wait. Gives it back where there is work by now, or none will ever come.
     pub(crate) fn park(&mut self, role: Role, parked: Parked) -> Result<(), Parked> {
         if self.has_work(role) || self.is_over_for(role) {
             return Err(parked);

@@ -58,7 +58,6 @@ impl Engine {
             return Err(PyRuntimeError::new_err("a new dispatcher takes a source"));
         };
         let is_stream = source.is_some();
-        let reads = u32::from(matches!(source, Some(Kind::Plain(_))));
         let crew = |limit| Crew { limit, ..Crew::default() };
         let feeders = u32::from(matches!(source, Some(Kind::Async(_))));
         let deliverers = u32::from(hooks.on_result.is_some());
@@ -77,7 +76,8 @@ impl Engine {
             runs: Default::default(),
             lanes: Default::default(),
             offers: Default::default(),
-            crews: [crew(concurrency + reads), crew(feeders), crew(deliverers)],
+            crews: [crew(concurrency), crew(feeders), crew(deliverers)],
+            suspends: false,
             taking,
             takers: Takers::new(is_stream),
             feed: Feed::new(source),

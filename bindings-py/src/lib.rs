@@ -28,15 +28,25 @@ mod worker;
 mod _inorder {
     #[pymodule_export]
     use crate::buffer::ReorderBuffer;
+    use crate::call::Call;
     #[pymodule_export]
     use crate::context::current;
     #[pymodule_export]
     use crate::processor::Processor;
+    use crate::raw::install_send;
+    use crate::stream::Next;
     #[pymodule_export]
     use crate::stream::{Iteration, Stream, map};
     #[pymodule_export]
     use crate::ticket::Ticket;
     use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(py: Python<'_>) {
+        install_send::<Call>(py);
+        install_send::<Next>(py);
+        install_send::<Ticket>(py);
+    }
 
     /// Returns the version of the package.
     #[pyfunction]

@@ -3,9 +3,11 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use pyo3::exceptions::{PyBaseException, PyStopIteration};
+use pyo3::PyClass;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -158,6 +160,65 @@ pub(crate) fn inside<R>(py: Python<'_>, context: &Obj, act: impl FnOnce() -> R) 
         PyErr::fetch(py).write_unraisable(py, None);
     }
     Ok(result)
+}
+
+/// What one step of an object that is awaited gives.
+pub(crate) enum Step {
+    /// Something to wait for.
+    Wait(Obj),
+    Return(Obj),
+}
+
+/// An object that is its own `__await__`.
+pub(crate) trait Steps: PyClass {
+    fn step(slf: &Bound<'_, Self>) -> PyResult<Step>;
+}
+
+/// The step as `__next__` has it: the end is an exception.
+pub(crate) fn next<T: Steps>(slf: &Bound<'_, T>) -> PyResult<Obj> {
+    match T::step(slf)? {
+        Step::Wait(future) => Ok(future),
+        Step::Return(value) => Err(stop_iteration(slf.py(), value)),
+    }
+}
+
+/// Lets the interpreter step objects of a class without an exception for each result, which is what `__next__` ends
+/// with: half the time of handing out a result. PyO3 has no such method.
+pub(crate) fn install_send<T: Steps>(py: Python<'_>) {
+    let class = py.get_type::<T>().as_type_ptr();
+    // SAFETY: classes of PyO3 are heap types, whose table of async methods is a part of them; the GIL is held, and no
+    // object of the class has been stepped yet.
+    if let Some(methods) = unsafe { (*class).tp_as_async.as_mut() } {
+        methods.am_send = Some(am_send::<T>);
+    }
+}
+
+unsafe extern "C" fn am_send<T: Steps>(
+    object: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    let step = || {
+        Python::attach(|py| {
+            // SAFETY: the interpreter keeps the object alive, and looked this function up in its class.
+            let object = unsafe { Bound::from_borrowed_ptr(py, object).cast_into_unchecked::<T>() };
+            match T::step(&object) {
+                Ok(Step::Wait(future)) => (ffi::PySendResult::PYGEN_NEXT, future.into_ptr()),
+                Ok(Step::Return(value)) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
+                Err(error) => {
+                    error.restore(py);
+                    (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut())
+                }
+            }
+        })
+    };
+    let (how, pointer) = catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        Python::attach(|py| PyRuntimeError::new_err("inorder has failed in itself").restore(py));
+        (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut())
+    });
+    // SAFETY: the interpreter gives a place for the result.
+    unsafe { *result = pointer };
+    how
 }
 
 /// Calls Python in a destructor, which may run in the middle of anything: also while an exception is on its way.

@@ -89,6 +89,12 @@ impl State {
             && self.wants()
     }
 
+    /// Whether a source that is not asynchronous is to be read: what was read before is begun first.
+    #[inline]
+    pub(crate) fn is_to_read(&self) -> bool {
+        self.runs.is_empty() && self.can_read()
+    }
+
     /// Goes inside a source that is not asynchronous: it, its context and the key function.
     pub(crate) fn begin_reading(&mut self, py: Python<'_>) -> Option<(Obj, Obj, Option<Obj>)> {
         if !self.can_read() {

@@ -128,6 +128,8 @@ pub(crate) struct State {
     pub(crate) lanes: Lanes,
     pub(crate) offers: Offers,
     pub(crate) crews: [Crew; 3],
+    /// The last handler that was called waited for something.
+    pub(crate) suspends: bool,
     pub(crate) taking: Taking,
     pub(crate) takers: Takers,
     pub(crate) feed: Feed,

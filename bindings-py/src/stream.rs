@@ -10,7 +10,7 @@ use crate::call::{Act, Call};
 use crate::engine::{Chore, Engine};
 use crate::job;
 use crate::options::Given;
-use crate::raw::{Guarded, Obj, copy_current_context, in_destructor, is_unique, stop_iteration};
+use crate::raw::{self, Guarded, Obj, Step, Steps, copy_current_context, in_destructor, is_unique};
 use crate::results::Take;
 use crate::source::Kind;
 
@@ -129,13 +129,17 @@ pub(crate) fn take_step(
     if waiter.is_some() {
         this.read_clock(py)?;
     }
-    let take = Engine::act(engine, |state| {
+    let (take, reads) = Engine::act(engine, |state| {
         if iteration.is_some() && state.takers.iteration != iteration {
-            return Take::End;
+            return (Take::End, false);
         }
-        state.take(py, *waiter)
+        (state.take(py, *waiter), state.is_to_read())
     });
     *waiter = None;
+    if reads {
+        // whoever asks has made room: no worker has to be woken for that
+        job::read_source(engine)?;
+    }
     match take {
         Take::Value(value) => Ok(Taken::Value(value)),
         Take::Failure(failure) => failure.make(py).map(Taken::Value),
@@ -318,15 +322,25 @@ fn next(
     Ok(next)
 }
 
-impl Next {
+impl Steps for Next {
     #[inline]
-    fn step(&self, py: Python<'_>) -> PyResult<Taken> {
-        let mut waiter = self.waiter.with(py, |waiter| *waiter);
-        let taken = take_step(self.engine.bind(py), &mut waiter, self.iteration);
-        self.waiter.with(py, |slot| *slot = waiter);
-        taken
+    fn step(slf: &Bound<'_, Self>) -> PyResult<Step> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut waiter = this.waiter.with(py, |waiter| *waiter);
+        let had_waited = waiter.is_some();
+        let taken = take_step(this.engine.bind(py), &mut waiter, this.iteration);
+        if had_waited || waiter.is_some() {
+            this.waiter.with(py, |slot| *slot = waiter);
+        }
+        match taken? {
+            Taken::Wait(future) => Ok(Step::Wait(future)),
+            Taken::Value(value) => Ok(Step::Return(value)),
+            Taken::End => Err(PyStopAsyncIteration::new_err(())),
+        }
     }
+}
 
+impl Next {
     fn abandon(&self, py: Python<'_>) {
         if let Some(waiter) = self.waiter.with(py, Option::take) {
             Engine::act(self.engine.bind(py), |state| state.stop_waiting(py, waiter));
@@ -344,17 +358,14 @@ impl Next {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Obj> {
-        match self.step(py)? {
-            Taken::Wait(future) => Ok(future),
-            Taken::Value(value) => Err(stop_iteration(py, value)),
-            Taken::End => Err(PyStopAsyncIteration::new_err(())),
-        }
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Obj> {
+        raw::next(slf)
     }
 
     #[pyo3(signature = (value, /))]
-    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
-        self.__next__(value.py())
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
+        let _ = value;
+        raw::next(slf)
     }
 
     #[pyo3(signature = (error, value=None, traceback=None, /))]

@@ -7,7 +7,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::engine::Engine;
 use crate::imports;
-use crate::raw::{Guarded, Obj, in_destructor, stop_iteration};
+use crate::raw::{Guarded, Obj, Step, Steps, in_destructor, next};
 
 /// An accepted item of a :class:`Processor`: awaiting it gives the handler's result, or raises its exception, in the
 /// item's turn.
@@ -158,6 +158,17 @@ impl Ticket {
     }
 }
 
+impl Steps for Ticket {
+    #[inline]
+    fn step(slf: &Bound<'_, Self>) -> PyResult<Step> {
+        let (py, this) = (slf.py(), slf.get());
+        match this.poll(py) {
+            Some(result) => result.map(Step::Return),
+            None => this.wait(py).map(Step::Wait),
+        }
+    }
+}
+
 #[pymethods]
 impl Ticket {
     /// The item's position: 0 for the first that was accepted, or the number that the caller gave.
@@ -216,12 +227,8 @@ impl Ticket {
     }
 
     /// One step of awaiting it.
-    fn __next__(&self, py: Python<'_>) -> PyResult<Obj> {
-        match self.poll(py) {
-            Some(Ok(value)) => Err(stop_iteration(py, value)),
-            Some(Err(error)) => Err(error),
-            None => self.wait(py),
-        }
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Obj> {
+        next(slf)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -153,6 +153,10 @@ impl Worker {
                 },
             };
             let Some((mut done, sent)) = stepped else {
+                if streak > 0 && engine.get().state.with(py, |state| state.lingers(this.role)) {
+                    this.inner.with(py, |inner| inner.is_woken = true);
+                    return Ok(Some(py.None()));
+                }
                 match Self::park(slf, engine)? {
                     Rest::Parked(future) => return Ok(Some(future)),
                     Rest::Again => continue,
@@ -184,6 +188,9 @@ impl Worker {
                 return Ok(None);
             }
             streak += 1;
+            if streak > 1 {
+                engine.get().state.with(py, |state| state.suspends = false);
+            }
             if streak == STREAK {
                 engine.get().state.with(py, |state| {
                     let crew = &mut state.crews[this.role as usize];
@@ -300,7 +307,7 @@ impl Worker {
         self.inner.with(py, |inner| inner.job = Some(job));
         let state = &engine.get().state;
         if self.role == Role::Handle {
-            if state.with(py, |state| state.runs.is_empty() && state.can_read())
+            if state.with(py, |state| state.is_to_read())
                 && let Err(error) = job::read_source(engine)
             {
                 error.write_unraisable(py, Some(engine.as_any()));
@@ -310,6 +317,7 @@ impl Worker {
         }
         state.with(py, |state| {
             if self.role == Role::Handle {
+                state.suspends = true;
                 state.call_others();
             }
             state.crews[self.role as usize].active -= 1;
