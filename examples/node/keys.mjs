@@ -47,7 +47,8 @@ function field(path) {
 function regex(pattern) {
   let compiled;
   try {
-    compiled = new RegExp(pattern);
+    // By code points, and a dot is any of them: so it is in the other languages, for a line has no LF.
+    compiled = new RegExp(pattern, "su");
   } catch (error) {
     throw new Error(`KEY=regex:${pattern}: ${error.message}`);
   }
