@@ -33,13 +33,7 @@ impl Variable {
 ///     RuntimeError: no handler is running here.
 #[pyfunction]
 pub(crate) fn current(py: Python<'_>) -> PyResult<Obj> {
-    // without a loop in this thread there is no task either
-    if let Ok(task) = imports::current_task(py)?.call0()
-        && !task.is_none()
-        && let Ok(coroutine) = task.call_method0("get_coro")
-        && let Ok(worker) = coroutine.cast::<Worker>()
-        && let Some((engine, handle, attempt)) = worker.get().doing(py)
-    {
+    if let Some((engine, handle, attempt)) = in_this_task(py)? {
         return self::attempt(engine.bind(py), handle, attempt);
     }
     let found = ATTEMPT.get(py)?.bind(py).call_method1("get", (py.None(),))?;
@@ -47,6 +41,15 @@ pub(crate) fn current(py: Python<'_>) -> PyResult<Obj> {
         return Err(PyRuntimeError::new_err("current() is for handlers, and none is running here"));
     }
     Ok(found.unbind())
+}
+
+/// The attempt whose worker is the task that runs now.
+fn in_this_task(py: Python<'_>) -> PyResult<Option<(Py<Engine>, Handle, u32)>> {
+    // without a loop in this thread there is no task either
+    let Ok(task) = imports::current_task(py)?.call0() else { return Ok(None) };
+    let Ok(coroutine) = task.call_method0("get_coro") else { return Ok(None) };
+    let Ok(worker) = coroutine.cast::<Worker>() else { return Ok(None) };
+    Ok(worker.get().doing(py))
 }
 
 /// An attempt, as Python sees it.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use inorder::{Dispatcher, Handle, Lane, SourceOptions, Time};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::call::{Act, Call};
+use crate::callback::{Callback, Chore, Wake};
 use crate::clock::{self, Clock};
 use crate::crew::{Crew, Role};
 use crate::imports;
@@ -145,6 +146,11 @@ impl Engine {
         self.home.get().ok_or_else(|| wrong_loop(py, "no event loop is running in this thread"))
     }
 
+    /// Whether it was used in a loop.
+    pub(crate) fn has_home(&self) -> bool {
+        self.home.get().is_some()
+    }
+
     /// The loop that it belongs to.
     pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(self.home(py)?.event_loop.bind(py).clone())
@@ -198,7 +204,7 @@ impl Engine {
     }
 
     /// Lets whoever awaits a future go on. False where nobody does any more.
-    fn resolve(py: Python<'_>, future: &Obj) -> bool {
+    pub(crate) fn resolve(py: Python<'_>, future: &Obj) -> bool {
         if Self::is_done(py, future) {
             return false;
         }
@@ -250,8 +256,8 @@ impl Engine {
         if let Some(source) = close {
             close_plain(source.bind(py));
         }
-        if rearm && let Err(error) = Self::rearm(slf) {
-            error.write_unraisable(py, Some(slf.as_any()));
+        if rearm {
+            Self::rearm(slf).unwrap_or_else(|error| error.write_unraisable(py, Some(slf.as_any())));
         }
         drop(garbage);
     }
@@ -397,99 +403,6 @@ impl Engine {
         error.map(|error| PyErr::from_value(error.into_bound(py)))
     }
 
-    /// Tells the loop of a failure that nobody asked for.
-    pub(crate) fn report_failure(&self, py: Python<'_>, text: &str, error: &Obj) {
-        let is_cancellation =
-            imports::cancelled_error(py).and_then(|class| error.bind(py).is_instance(class));
-        if is_cancellation.unwrap_or(false) {
-            return;
-        }
-        let Some(home) = self.home.get() else { return };
-        let context = PyDict::new(py);
-        let told = context
-            .set_item("message", text)
-            .and_then(|()| context.set_item("exception", error))
-            .and_then(|()| {
-                home.event_loop.bind(py).call_method1("call_exception_handler", (context,))
-            });
-        if let Err(error) = told {
-            error.write_unraisable(py, None);
-        }
-    }
-
-    /// Counters and gauges.
-    pub(crate) fn stats(&self, py: Python<'_>) -> PyResult<Obj> {
-        if self.home.get().is_some() {
-            self.read_clock(py)?;
-        }
-        let stats = self.state.with(py, |state| state.core.stats(state.now));
-        let named = PyDict::new(py);
-        macro_rules! set { ($($field:ident)*) => { $(named.set_item(stringify!($field), stats.$field)?;)* } }
-        set!(accepted started ok failed cancelled released ignored refused late duplicate stale);
-        set!(queued running held in_flight concurrency capacity);
-        named.set_item("oldest_age", stats.oldest_age.as_secs_f64())?;
-        Ok(imports::stats(py)?.call((), Some(&named))?.unbind())
-    }
-
-    /// What the next release waits for.
-    pub(crate) fn why_blocked(&self, py: Python<'_>) -> PyResult<Option<Obj>> {
-        if self.home.get().is_some() {
-            self.read_clock(py)?;
-        }
-        let blocked = self.state.with(py, |state| {
-            let blocked = state.core.why_blocked(state.now, state.source)?;
-            let head = state.core.head(state.source);
-            let lane = head.and_then(|handle| state.core.lane_of(handle));
-            let mut key = lane.and_then(|lane| state.lanes.key(lane)).map(|key| key.clone_ref(py));
-            if key.is_none() {
-                let entry = head.and_then(|handle| state.entry(handle));
-                key = entry.and_then(|entry| entry.key.as_ref()).map(|key| key.clone_ref(py));
-            }
-            Some((blocked, key))
-        });
-        let Some((blocked, key)) = blocked else { return Ok(None) };
-        let named = PyDict::new(py);
-        named.set_item("seq", blocked.seq)?;
-        named.set_item("key", key)?;
-        named.set_item("attempt", blocked.attempt)?;
-        named.set_item("age", blocked.age.as_secs_f64())?;
-        named.set_item("waiting", blocked.waiting)?;
-        named.set_item("state", blocked.state.name())?;
-        Ok(Some(imports::blocked(py)?.call((), Some(&named))?.unbind()))
-    }
-
-    /// The report of what was stopped: the same one at every call.
-    pub(crate) fn report(&self, py: Python<'_>) -> PyResult<Obj> {
-        if let Some(report) =
-            self.state.with(py, |state| state.report.as_ref().map(|report| report.clone_ref(py)))
-        {
-            return Ok(report);
-        }
-        let (released, mut reported) = self.state.with(py, |state| {
-            (state.core.stats(state.now).released, std::mem::take(&mut state.reported))
-        });
-        let named = PyDict::new(py);
-        named.set_item("released", released)?;
-        let lists = [
-            ("unfinished", &mut reported.unfinished),
-            ("never_started", &mut reported.never_started),
-            ("detached", &mut reported.detached),
-        ];
-        for (name, items) in lists {
-            items.sort_by_key(|(seq, _)| *seq);
-            named.set_item(name, PyList::new(py, items.iter().map(|(_, item)| item))?)?;
-        }
-        let lost = PyList::empty(py);
-        for range in reported.lost {
-            lost.append(imports::lost(py)?.call1(range)?)?;
-        }
-        named.set_item("lost", lost)?;
-        let report = imports::report(py)?.call((), Some(&named))?.unbind();
-        let kept = report.clone_ref(py);
-        self.state.with(py, |state| state.report = Some(kept));
-        Ok(report)
-    }
-
     /// Notes that somebody waits for something, unless it has come.
     pub(crate) fn watch(slf: &Bound<'_, Self>, watch: Watch) -> PyResult<Option<Obj>> {
         let (py, this) = (slf.py(), slf.get());
@@ -559,66 +472,6 @@ impl Drop for Engine {
     }
 }
 
-/// What a loop is asked to do for an engine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Chore {
-    /// The time limit that was due then is over.
-    Timer(Time),
-    /// The stream was dropped.
-    Leave,
-    /// The state was changed by a destructor.
-    Flush,
-}
-
-/// A callback for a loop.
-#[pyclass(frozen, module = "inorder._inorder")]
-struct Callback {
-    engine: Py<Engine>,
-    chore: Chore,
-}
-
-#[pymethods]
-impl Callback {
-    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let engine = self.engine.bind(py);
-        match self.chore {
-            Chore::Timer(due) => {
-                engine.get().read_clock(py)?;
-                Engine::act(engine, |state| {
-                    // asyncio fires timers a little early
-                    state.now = state.now.max(due);
-                    state.armed = None;
-                    state.core.handle_timeout(state.now);
-                    state.drain(py);
-                });
-                Ok(())
-            }
-            Chore::Leave => Engine::leave(engine),
-            Chore::Flush => {
-                Engine::flush(engine);
-                Ok(())
-            }
-        }
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.engine)
-    }
-}
-
-/// A callback that ends a worker whose engine is gone.
-#[pyclass(frozen, module = "inorder._inorder")]
-pub(crate) struct Wake {
-    pub(crate) future: Obj,
-}
-
-#[pymethods]
-impl Wake {
-    fn __call__(&self, py: Python<'_>) {
-        Engine::resolve(py, &self.future);
-    }
-}
-
 #[inline]
 fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj) -> Offer {
     let py = item.py();
@@ -638,7 +491,9 @@ fn close_plain(source: &Bound<'_, PyAny>) {
     let py = source.py();
     let is_generator =
         source.hasattr("send").unwrap_or(false) && source.hasattr("throw").unwrap_or(false);
-    if is_generator && let Err(error) = source.call_method0("close") {
-        error.write_unraisable(py, Some(source));
+    if is_generator {
+        source
+            .call_method0("close")
+            .map_or_else(|error| error.write_unraisable(py, Some(source)), drop);
     }
 }

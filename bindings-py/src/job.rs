@@ -227,10 +227,9 @@ pub(crate) fn note_seq(engine: &Bound<'_, Engine>, handle: Handle, error: &Bound
         }
         Ok(false)
     };
-    if !is_noted().unwrap_or(false)
-        && let Err(failed) = error.call_method1("add_note", (format!("inorder: seq={seq}"),))
-    {
-        failed.write_unraisable(py, Some(error));
+    if !is_noted().unwrap_or(false) {
+        let noted = error.call_method1("add_note", (format!("inorder: seq={seq}"),));
+        noted.map_or_else(|failed| failed.write_unraisable(py, Some(error)), drop);
     }
 }
 

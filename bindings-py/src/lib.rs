@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod buffer;
 mod call;
+mod callback;
 mod clock;
 mod context;
 mod crew;
@@ -16,6 +17,7 @@ mod options;
 mod processor;
 mod raw;
 mod results;
+mod seeing;
 mod source;
 mod state;
 mod stream;

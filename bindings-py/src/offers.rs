@@ -159,9 +159,8 @@ impl State {
             Err(PushError::Full) => Refusal::Full,
             Err(_) => Refusal::Closed,
         };
-        if !matches!(refusal, Refusal::Full | Refusal::TooFar)
-            && let Some(offer) = offer.take()
-        {
+        let gone = offer.take_if(|_| !matches!(refusal, Refusal::Full | Refusal::TooFar));
+        if let Some(offer) = gone {
             self.drop_offer(offer);
         }
         Err(refusal)

@@ -36,7 +36,7 @@ impl<'py> Given<'py> {
         whose: &'static str,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Self> {
-        let options = options.map_or_else(|| Ok(PyDict::new(py)), |options| options.copy())?;
+        let options = options.map_or_else(|| Ok(PyDict::new(py)), PyDictMethods::copy)?;
         Ok(Self { whose, options })
     }
 

@@ -86,8 +86,8 @@ pub(crate) fn send<'py>(awaitable: &Bound<'py, PyAny>) -> Sent<'py> {
     match how {
         // SAFETY: a new reference, not null.
         ffi::PySendResult::PYGEN_NEXT => Sent::Yield(unsafe { Bound::from_owned_ptr(py, result) }),
-        // SAFETY: a new reference, not null.
         ffi::PySendResult::PYGEN_RETURN => {
+            // SAFETY: a new reference, not null.
             Sent::Return(unsafe { Bound::from_owned_ptr(py, result) })
         }
         ffi::PySendResult::PYGEN_ERROR => Sent::Raise(PyErr::fetch(py)),

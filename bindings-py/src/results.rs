@@ -146,9 +146,8 @@ impl State {
             }
             _ => {}
         }
-        if self.look_for_next()
-            && let Some(release) = self.takers.lent.take()
-        {
+        self.look_for_next();
+        if let Some(release) = self.takers.lent.take() {
             return self.hand_out(py, &release);
         }
         if !self.is_over() || !self.is_quiet() {
@@ -173,10 +172,10 @@ impl State {
     pub(crate) fn stop_waiting(&mut self, py: Python<'_>, me: u64) {
         if self.takers.granted == Some(me) {
             self.takers.granted = None;
-        } else if let Some(place) = self.takers.waiting.iter().position(|(other, _)| *other == me)
-            && let Some((_, future)) = self.takers.waiting.remove(place)
-        {
-            self.effects.garbage.push(future);
+        } else {
+            let place = self.takers.waiting.iter().position(|(other, _)| *other == me);
+            let waiting = place.and_then(|place| self.takers.waiting.remove(place));
+            self.effects.garbage.extend(waiting.map(|(_, future)| future));
         }
         self.drain(py);
     }
@@ -229,7 +228,7 @@ impl State {
                 attempt,
                 key: entry.key.as_ref().map(|key| key.clone_ref(py)),
             }),
-            _ => Ok(value),
+            What::Ok | _ => Ok(value),
         };
         self.takers.delivering = Some(handle);
         self.takers.deliverer = Some(worker.clone_ref(py));
@@ -298,13 +297,13 @@ impl State {
     /// Borrows the next result from the core, if it is there.
     #[inline]
     fn look_for_next(&mut self) -> bool {
-        if self.takers.lent.is_none()
-            && let Some(release) = self.core.poll_release(self.source)
-        {
-            self.takers.is_cut |= self.is_fatal(&release);
-            self.takers.lent = Some(release);
+        if self.takers.lent.is_some() {
+            return true;
         }
-        self.takers.lent.is_some()
+        let Some(release) = self.core.poll_release(self.source) else { return false };
+        self.takers.is_cut |= self.is_fatal(&release);
+        self.takers.lent = Some(release);
+        true
     }
 
     fn grant(&mut self) {
@@ -374,9 +373,8 @@ impl State {
         let done =
             result.map(|result| if has_failed { Done::Failed(result) } else { Done::Ok(result) });
         let was_delivered = self.taking == Taking::OnResult && self.failure.is_none();
-        if was_delivered
-            && let Some(ticket) = self.entry(handle).and_then(|entry| entry.ticket.as_ref())
-        {
+        let delivered = self.entry(handle).filter(|_| was_delivered);
+        if let Some(ticket) = delivered.and_then(|entry| entry.ticket.as_ref()) {
             ticket.get().mark_asked(py);
         }
         if let Some(entry) = self.clear(py, handle, done) {

@@ -406,7 +406,7 @@ impl State {
         match why {
             Why::Cancelled => Done::Cancelled,
             Why::Failure => Done::Closed(self.cause(py)),
-            _ => Done::Closed(None),
+            Why::Closed | _ => Done::Closed(None),
         }
     }
 

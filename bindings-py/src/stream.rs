@@ -7,12 +7,14 @@ use pyo3::types::{PyDict, PyList};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::call::{Act, Call};
-use crate::engine::{Chore, Engine};
+use crate::callback::Chore;
+use crate::engine::Engine;
 use crate::job;
 use crate::options::Given;
 use crate::raw::{self, Guarded, Obj, Step, Steps, copy_current_context, in_destructor, is_unique};
 use crate::results::Take;
 use crate::source::Kind;
+use crate::state::State;
 
 /// The results of :func:`map`: an asynchronous iterator that also can be left, collected and looked at.
 #[pyclass(frozen, weakref, generic, module = "inorder")]
@@ -228,7 +230,9 @@ impl Drop for Stream {
                 state.feed.has_begun && !state.takers.has_left && !state.core.is_drained()
             });
             // a closed loop has ended everything
-            if is_needed && let Err(_closed) = Engine::call_soon(engine, Chore::Leave) {}
+            if is_needed {
+                let _: PyResult<()> = Engine::call_soon(engine, Chore::Leave);
+            }
         });
     }
 }
@@ -252,7 +256,7 @@ impl Iteration {
         if number.is_none() {
             Engine::enter(engine)?;
             engine.get().read_clock(py)?;
-            number = Engine::act(engine, |state| state.begin_iteration());
+            number = Engine::act(engine, State::begin_iteration);
             if number.is_none() {
                 return Err(PyRuntimeError::new_err(
                     "another iteration over this processor is under way",
@@ -293,7 +297,9 @@ impl Drop for Iteration {
                 is_current
             });
             // what follows is Python code, and this may be anywhere
-            if has_ended && let Err(_closed) = Engine::call_soon(engine, Chore::Flush) {}
+            if has_ended {
+                let _: PyResult<()> = Engine::call_soon(engine, Chore::Flush);
+            }
         });
     }
 }

@@ -5,8 +5,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::callback::Wake;
 use crate::context::ATTEMPT;
-use crate::engine::{Engine, Wake};
+use crate::engine::Engine;
 use crate::raw::{Called, Guarded, Obj, awaitable, inside};
 
 /// A call of a handler in a thread, in the context of its item.

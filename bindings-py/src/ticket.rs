@@ -328,7 +328,7 @@ pub(crate) fn refused(
 }
 
 pub(crate) fn cancelled(py: Python<'_>) -> PyErr {
-    match imports::cancelled_error(py).and_then(|class| class.call0()) {
+    match imports::cancelled_error(py).and_then(PyAnyMethods::call0) {
         Ok(value) => PyErr::from_value(value),
         Err(error) => error,
     }

@@ -11,7 +11,7 @@ use crate::imports;
 use crate::job::{self, Job, Work};
 use crate::raw::{Guarded, Obj, Sent, stop_iteration};
 use crate::source::Feeding;
-use crate::state::Ended;
+use crate::state::{Ended, State};
 
 /// After so many handlers in a row that did not wait for anything the loop gets its turn: timers and IO are due.
 const STREAK: u32 = 256;
@@ -294,7 +294,7 @@ impl Worker {
                     let value = error.into_value(py).into_any();
                     this.report_failure(py, "the source of a stream failed to close", &value);
                 }
-                this.state.with(py, |state| state.source_closed());
+                this.state.with(py, State::source_closed);
             }
         }
         drop(job.awaitable);
@@ -307,13 +307,12 @@ impl Worker {
         self.inner.with(py, |inner| inner.job = Some(job));
         let state = &engine.get().state;
         if self.role == Role::Handle {
-            if state.with(py, |state| state.is_to_read())
-                && let Err(error) = job::read_source(engine)
-            {
-                error.write_unraisable(py, Some(engine.as_any()));
+            if state.with(py, |state| state.is_to_read()) {
+                let read = job::read_source(engine);
+                read.unwrap_or_else(|error| error.write_unraisable(py, Some(engine.as_any())));
             }
         } else if is_feed && was_thrown {
-            state.with(py, |state| state.feeder_is_stuck());
+            state.with(py, State::feeder_is_stuck);
         }
         state.with(py, |state| {
             if self.role == Role::Handle {
