@@ -21,10 +21,16 @@ mod stats;
 mod time;
 
 pub use dispatcher::Dispatcher;
+#[cfg(feature = "futures-timer")]
+pub use driver::FuturesTimer;
+#[cfg(feature = "tokio")]
+pub use driver::TokioTimer;
 #[cfg(feature = "futures")]
 pub use driver::{
-    ByKey, ByOptionalKey, Failure, FailureKind, Fallible, InOrder, InOrderExt, InOrderMap, Key,
-    Mode, NoKey, Plain, Stop,
+    Answers, Builder, ByKey, ByOptionalKey, Clock, Close, CloseError, Delivery, Driver, Enqueue,
+    Failure, FailureKind, Fallible, InOrder, InOrderExt, InOrderMap, Join, Key, Lost, MaybeClock,
+    Mode, NoClock, NoDelivery, NoKey, OnResult, OnResultAsync, Plain, Processor, Refused,
+    RefusedKind, Report, Results, Stop, Ticket,
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Seq, Slot, Source};

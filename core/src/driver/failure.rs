@@ -139,12 +139,8 @@ impl<E: fmt::Debug, T> fmt::Debug for Failure<E, T> {
     }
 }
 
-impl<E: Error + 'static, T> Error for Failure<E, T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let error = self.error().or(self.cause.as_ref().map(|stop| &*stop.error));
-        error.map(|error| error as &(dyn Error + 'static))
-    }
-}
+/// What it shows has the error of the handler in it, so that there is no source.
+impl<E: fmt::Debug + fmt::Display, T> Error for Failure<E, T> {}
 
 impl<E: fmt::Debug> fmt::Debug for Stop<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,8 +158,4 @@ impl<E: fmt::Display> fmt::Display for Stop<E> {
     }
 }
 
-impl<E: Error + 'static> Error for Stop<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.error)
-    }
-}
+impl<E: fmt::Debug + fmt::Display> Error for Stop<E> {}

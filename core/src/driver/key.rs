@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::Lane;
 
@@ -84,29 +85,35 @@ mod sealed {
 /// The lanes of the keys in use: a key is kept once, and its lane's number used again when nothing of it is left.
 pub(super) struct Lanes<Q> {
     /// By lane.
-    keys: Vec<Option<(u64, Q)>>,
+    keys: Vec<Option<Hashed<Q>>>,
     free: Vec<u32>,
     numbers: HashTable<u32>,
-    hasher: RandomState,
+}
+
+/// A key with its hash, which is made outside of any lock.
+pub(super) struct Hashed<Q> {
+    hash: u64,
+    key: Q,
+}
+
+impl<Q: Hash> Hashed<Q> {
+    pub(super) fn new(hasher: &RandomState, key: Q) -> Self {
+        Self { hash: hasher.hash_one(&key), key }
+    }
 }
 
 impl<Q> Default for Lanes<Q> {
     fn default() -> Self {
-        Self {
-            keys: Vec::new(),
-            free: Vec::new(),
-            numbers: HashTable::new(),
-            hasher: RandomState::new(),
-        }
+        Self { keys: Vec::new(), free: Vec::new(), numbers: HashTable::new() }
     }
 }
 
 impl<Q> Lanes<Q> {
     /// Gives a lane's number back. The key is returned, so that it can be dropped outside of a lock.
-    pub(super) fn forget(&mut self, lane: Lane) -> Option<Q> {
+    pub(super) fn forget(&mut self, lane: Lane) -> Option<Hashed<Q>> {
         let number = lane.number();
-        let (hash, key) = self.keys.get_mut(number as usize)?.take()?;
-        if let Ok(entry) = self.numbers.find_entry(hash, |&other| other == number) {
+        let key = self.keys.get_mut(number as usize)?.take()?;
+        if let Ok(entry) = self.numbers.find_entry(key.hash, |&other| other == number) {
             entry.remove();
         }
         self.free.push(number);
@@ -114,28 +121,27 @@ impl<Q> Lanes<Q> {
     }
 }
 
-impl<Q: Eq + Hash> Lanes<Q> {
-    /// The lane of a key, and the key back where it was known. `None` where no lane is left: then no item is admitted
-    /// either.
-    pub(super) fn intern(&mut self, key: Q) -> (Option<Lane>, Option<Q>) {
-        let Self { keys, free, numbers, hasher } = self;
-        let hash = hasher.hash_one(&key);
-        let hash_of = |number: &u32| keys[*number as usize].as_ref().map_or(0, |(hash, _)| *hash);
+impl<Q: Eq> Lanes<Q> {
+    /// The lane of a key, and the key back where it was known. `None` where no lane is left: then there is no room for
+    /// an item either.
+    pub(super) fn intern(&mut self, key: Hashed<Q>) -> (Option<Lane>, Option<Hashed<Q>>) {
+        let Self { keys, free, numbers } = self;
+        let hash_of = |number: &u32| keys[*number as usize].as_ref().map_or(0, |other| other.hash);
         let is_same = |number: &u32| {
             keys[*number as usize]
                 .as_ref()
-                .is_some_and(|(other_hash, other)| *other_hash == hash && *other == key)
+                .is_some_and(|other| other.hash == key.hash && other.key == key.key)
         };
-        match numbers.entry(hash, is_same, hash_of) {
-            hashbrown::hash_table::Entry::Occupied(entry) => (Lane::new(*entry.get()), Some(key)),
-            hashbrown::hash_table::Entry::Vacant(entry) => {
-                let number = free.pop().unwrap_or(keys.len() as u32);
+        match numbers.entry(key.hash, is_same, hash_of) {
+            Entry::Occupied(entry) => (Lane::new(*entry.get()), Some(key)),
+            Entry::Vacant(entry) => {
+                let number = free.last().copied().unwrap_or(keys.len() as u32);
                 let Some(lane) = Lane::new(number) else { return (None, Some(key)) };
                 entry.insert(number);
-                if number as usize == keys.len() {
+                if free.pop().is_none() {
                     keys.push(None);
                 }
-                keys[number as usize] = Some((hash, key));
+                keys[number as usize] = Some(key);
                 (Some(lane), None)
             }
         }
@@ -146,22 +152,26 @@ impl<Q: Eq + Hash> Lanes<Q> {
 mod tests {
     use super::*;
 
+    fn intern<Q: Eq + Hash>(lanes: &mut Lanes<Q>, hasher: &RandomState, key: Q) -> Lane {
+        lanes.intern(Hashed::new(hasher, key)).0.unwrap()
+    }
+
     #[test]
     fn a_key_has_one_lane_while_it_is_in_use() {
-        let mut lanes = Lanes::default();
-        let (a, _) = lanes.intern("a".to_owned());
-        let (b, _) = lanes.intern("b".to_owned());
+        let (mut lanes, hasher) = (Lanes::default(), RandomState::new());
+        let a = intern(&mut lanes, &hasher, "a");
+        let b = intern(&mut lanes, &hasher, "b");
         assert_ne!(a, b);
-        assert_eq!(lanes.intern("a".to_owned()).0, a);
-        assert_eq!(lanes.forget(a.unwrap()), Some("a".to_owned()));
-        assert_eq!(lanes.forget(a.unwrap()), None);
+        assert_eq!(intern(&mut lanes, &hasher, "a"), a);
+        assert_eq!(lanes.forget(a).map(|key| key.key), Some("a"));
+        assert!(lanes.forget(a).is_none());
         // the number is used again, and the other key keeps its own
-        assert_eq!(lanes.intern("c".to_owned()).0, a);
-        assert_eq!(lanes.intern("b".to_owned()).0, b);
+        assert_eq!(intern(&mut lanes, &hasher, "c"), a);
+        assert_eq!(intern(&mut lanes, &hasher, "b"), b);
     }
 
     /// All hashes are equal: keys are told apart by equality alone.
-    #[derive(PartialEq, Eq)]
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     struct Clash(u32);
 
     impl Hash for Clash {
@@ -170,13 +180,13 @@ mod tests {
 
     #[test]
     fn keys_with_equal_hashes_have_lanes_of_their_own() {
-        let mut lanes = Lanes::default();
-        let numbers: Vec<_> = (0..100).map(|n| lanes.intern(Clash(n)).0.unwrap()).collect();
-        for (n, lane) in (0..100).zip(&numbers).step_by(2) {
-            assert!(lanes.forget(*lane).is_some_and(|key| key == Clash(n)));
+        let (mut lanes, hasher) = (Lanes::default(), RandomState::new());
+        let numbers: Vec<_> = (0..100).map(|n| intern(&mut lanes, &hasher, Clash(n))).collect();
+        for n in (0..100).step_by(2) {
+            assert_eq!(lanes.forget(numbers[n]).map(|key| key.key), Some(Clash(n as u32)));
         }
-        for (n, lane) in (0..100).zip(&numbers).skip(1).step_by(2) {
-            assert_eq!(lanes.intern(Clash(n)).0, Some(*lane));
+        for n in (1..100).step_by(2) {
+            assert_eq!(intern(&mut lanes, &hasher, Clash(n as u32)), numbers[n]);
         }
     }
 }

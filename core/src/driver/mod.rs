@@ -1,20 +1,44 @@
 //! Drives futures: streams whose results come in order, and the long-lived [`Processor`].
 
 mod attempt;
+mod builder;
+mod clock;
+mod delivery;
+mod engine;
 mod failure;
+mod items;
+mod iteration;
 mod key;
+mod offer;
+mod processor;
 mod results;
+mod shared;
 mod source;
 mod state;
+mod stopping;
+mod ticket;
 mod wake;
 
 use std::hash::Hash;
 
 use futures_core::Stream;
 
+pub use builder::Builder;
+#[cfg(feature = "futures-timer")]
+pub use clock::FuturesTimer;
+#[cfg(feature = "tokio")]
+pub use clock::TokioTimer;
+pub use clock::{Clock, MaybeClock, NoClock};
+pub use delivery::{Answers, Delivery, NoDelivery, OnResult, OnResultAsync};
+pub use engine::Driver;
 pub use failure::{Failure, FailureKind, Stop};
+pub use iteration::Results;
 pub use key::{ByKey, ByOptionalKey, Key, NoKey};
+pub use offer::{Enqueue, Refused, RefusedKind};
+pub use processor::Processor;
 pub use results::{Fallible, InOrder, InOrderMap, Mode, Plain};
+pub use stopping::{Close, CloseError, Join, Lost, Report};
+pub use ticket::Ticket;
 
 use crate::Options;
 

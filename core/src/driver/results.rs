@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use super::failure::{Failure, FailureKind};
 use super::key::{Key, NoKey};
 use super::source::{Emitted, Engine};
-use crate::{Blocked, OnFailure, Options, Outcome, Stats, Time};
+use crate::{Blocked, OnFailure, Options, Outcome, Seq, Stats, Time};
 
 pin_project! {
     /// The results of a handler, in the order of the items: the stream that
@@ -53,7 +53,7 @@ pub trait Mode<O>: sealed::Sealed {
     fn outcome(output: &O) -> Outcome;
 
     #[doc(hidden)]
-    fn emit(emitted: Emitted<O>) -> Self::Item;
+    fn emit(output: O, seq: Seq, attempt: u32) -> Self::Item;
 }
 
 /// The handler returns a `Result`, and a [`Failure`] comes out for an error.
@@ -74,8 +74,7 @@ impl<R, E> Mode<Result<R, E>> for Fallible {
     }
 
     #[inline]
-    fn emit(emitted: Emitted<Result<R, E>>) -> Self::Item {
-        let Emitted { output, seq, attempt } = emitted;
+    fn emit(output: Result<R, E>, seq: Seq, attempt: u32) -> Self::Item {
         output.map_err(|error| Failure::new(FailureKind::Handler(error), seq, attempt, ()))
     }
 }
@@ -90,8 +89,8 @@ impl<R> Mode<R> for Plain {
     }
 
     #[inline]
-    fn emit(emitted: Emitted<R>) -> R {
-        emitted.output
+    fn emit(output: R, _: Seq, _: u32) -> R {
+        output
     }
 }
 
@@ -145,7 +144,10 @@ where
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M::Item>> {
-        self.project().engine.poll_next(cx, M::outcome).map(|emitted| emitted.map(M::emit))
+        let emitted = self.project().engine.poll_next(cx, M::outcome);
+        emitted.map(|emitted| {
+            emitted.map(|Emitted { output, seq, attempt }| M::emit(output, seq, attempt))
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,6 +1,6 @@
 //! A stream as source: what is read of it is run, and what comes of that is given out in order.
 
-use std::hash::Hash;
+use std::hash::{Hash, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,7 +8,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::attempt::{Attempts, Round};
-use super::key::{Key, Lanes};
+use super::key::{Hashed, Key, Lanes};
 use super::state::{Slots, State};
 use crate::event::{Rest, Why};
 use crate::{Completion, Handle, Lane, Options, Outcome, Release, Run, Seq, SourceOptions, What};
@@ -40,6 +40,7 @@ struct Work<T, F: Future, Q> {
 struct Cells<T, O, Q> {
     cells: Vec<Cell<T, O>>,
     lanes: Lanes<Q>,
+    hasher: RandomState,
     signals: Vec<Run>,
 }
 
@@ -73,7 +74,12 @@ where
 {
     pub(super) fn new(source: S, options: &Options, key: K, handler: H) -> Self {
         let state = State::new(options, SourceOptions::new().keyed(K::KEYED));
-        let cells = Cells { cells: Vec::new(), lanes: Lanes::default(), signals: Vec::new() };
+        let cells = Cells {
+            cells: Vec::new(),
+            lanes: Lanes::default(),
+            hasher: RandomState::new(),
+            signals: Vec::new(),
+        };
         let attempts = Attempts::new(options.concurrency);
         let work = Work { state, cells, attempts, is_started: false, is_over: false };
         Self { source: Some(source), handler, key, work }
@@ -153,39 +159,37 @@ where
         }
         let (mut lent, mut is_source_waiting) = (None, false);
         loop {
-            let wants = if is_source_waiting { 0 } else { work.state.wants() };
-            for _ in 0..wants {
-                // one that has ended is wanted nothing of
-                let Some(source) = this.source.as_mut().as_pin_mut() else { break };
-                match source.poll_next(cx) {
-                    Poll::Ready(Some(item)) => {
-                        let key = this.key.key(&item);
-                        work.accept(item, key);
-                    }
-                    Poll::Ready(None) => {
-                        work.state.end();
-                        work.drain();
-                        this.source.set(None);
-                    }
-                    Poll::Pending => {
-                        is_source_waiting = true;
-                        break;
-                    }
+            if let Some((run, item)) = work.next_run() {
+                let ended = work.begin(run, || (this.handler)(item), &outcome);
+                if wanted && lent.is_none() {
+                    lent = work.state.release();
+                }
+                match ended {
+                    // what has to wait is begun at once, but one that need not is no reason to run ahead
+                    Ended::AtOnce if lent.is_some() => break,
+                    Ended::AtOnce | Ended::Later => continue,
                 }
             }
-            let begun = match work.next_run() {
-                Some((run, item)) => Some(work.begin(run, || (this.handler)(item), &outcome)),
-                None => None,
-            };
-            if wanted && lent.is_none() {
-                lent = work.state.release();
+            if is_source_waiting || work.state.wants() == 0 {
+                break;
             }
-            match begun {
-                None => break,
-                // what has to wait is begun at once, but one that need not is no reason to run ahead
-                Some(Ended::AtOnce) if lent.is_some() => break,
-                Some(Ended::AtOnce | Ended::Later) => {}
+            // one that has ended is wanted nothing of
+            let Some(source) = this.source.as_mut().as_pin_mut() else { break };
+            match source.poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    let key = this.key.key(&item);
+                    work.accept(item, key);
+                }
+                Poll::Ready(None) => {
+                    work.state.end();
+                    work.drain();
+                    this.source.set(None);
+                }
+                Poll::Pending => is_source_waiting = true,
             }
+        }
+        if wanted && lent.is_none() {
+            lent = work.state.release();
         }
         if lent.is_some() {
             return Poll::Ready(lent);
@@ -295,7 +299,10 @@ impl<T, F: Future, Q> Work<T, F, Q> {
 impl<T, F: Future, Q: Eq + Hash> Work<T, F, Q> {
     #[inline]
     fn accept(&mut self, item: T, key: Option<Q>) {
-        let lane = key.and_then(|key| self.cells.lanes.intern(key).0);
+        let lane = key.and_then(|key| {
+            let key = Hashed::new(&self.cells.hasher, key);
+            self.cells.lanes.intern(key).0
+        });
         let handle = self.state.push(lane).expect("a stream reads only what there is room for");
         let index = handle.slot().index();
         if index == self.cells.cells.len() {
@@ -329,11 +336,11 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
         self.signals.push(run);
     }
 
-    fn passed(&mut self, handle: Handle, _: Why) {
+    fn passed(&mut self, handle: Handle, _: Why, _: Option<Handle>) {
         drop(self.take(handle));
     }
 
-    fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>) {
+    fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Handle>) {
         drop(self.take(handle));
     }
 

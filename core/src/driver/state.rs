@@ -14,7 +14,11 @@
 //! After each comes [`State::drain`]. It calls nothing that a user wrote.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
+
+use atomic_waker::AtomicWaker;
 
 use crate::event::{Event, Rest, Why};
 use crate::{
@@ -26,10 +30,10 @@ use crate::{
 pub(super) trait Slots {
     /// The outcome of an attempt is fixed: stop it.
     fn signal(&mut self, run: Run);
-    /// The item left without a result.
-    fn passed(&mut self, handle: Handle, why: Why);
+    /// The item left without a result. `failed` is the item at the failed position.
+    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>);
     /// The item was inside when all was stopped.
-    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>);
+    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>);
     /// Nothing of the lane is left.
     fn lane_idle(&mut self, lane: Lane);
     /// These numbers were given up.
@@ -48,6 +52,38 @@ pub(super) struct State {
     /// There is room for those who wait, or they are to be turned away.
     room: bool,
     drained: bool,
+}
+
+/// What a processor and its tickets share, whatever they are of: the state, and who drives it.
+///
+/// The lock is never held over anything that a user wrote but the equality of keys.
+#[derive(Debug)]
+pub(super) struct Core {
+    state: Mutex<State>,
+    driver: AtomicWaker,
+}
+
+impl Core {
+    pub(super) fn new(state: State) -> Self {
+        Self { state: Mutex::new(state), driver: AtomicWaker::new() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets who is woken. To be followed by a look at the state.
+    pub(super) fn register_driver(&self, task: &Waker) {
+        self.driver.register(task);
+    }
+
+    pub(super) fn wake_driver(&self) {
+        self.driver.wake();
+    }
+
+    pub(super) fn forget_driver(&self) {
+        drop(self.driver.take());
+    }
 }
 
 impl State {
@@ -94,10 +130,6 @@ impl State {
     /// Whether it is closed and nothing is left.
     pub(super) fn is_over(&self) -> bool {
         self.dispatcher.is_drained()
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.dispatcher.is_closed()
     }
 
     pub(super) fn seq_of(&self, handle: Handle) -> Option<Seq> {
@@ -164,9 +196,10 @@ impl State {
         self.dispatcher.cancel(self.now, handle)
     }
 
+    /// False where it is not lent any more: all was stopped.
     #[inline]
-    pub(super) fn released(&mut self, handle: Handle) {
-        self.dispatcher.released(self.now, handle);
+    pub(super) fn released(&mut self, handle: Handle) -> bool {
+        self.dispatcher.released(self.now, handle)
     }
 
     pub(super) fn undelivered(&mut self, handle: Handle) {
@@ -230,8 +263,8 @@ impl State {
     fn tell(&mut self, event: Event, slots: &mut impl Slots) {
         match event {
             Event::Signal { handle, attempt, .. } => slots.signal(Run { handle, attempt }),
-            Event::Passed { handle, why } => slots.passed(handle, why),
-            Event::Left { handle, rest, why } => slots.left(handle, rest, why),
+            Event::Passed { handle, why } => slots.passed(handle, why, self.failed()),
+            Event::Left { handle, rest, why } => slots.left(handle, rest, why, self.failed()),
             Event::Lost { first, last, .. } => slots.lost(first, last),
             Event::Room { .. } => self.room = true,
             Event::LaneIdle { lane } => slots.lane_idle(lane),

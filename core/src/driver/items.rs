@@ -1,0 +1,588 @@
+//! What a processor keeps of its items, by slot, and what becomes of it.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
+
+use atomic_waker::AtomicWaker;
+
+use super::failure::{Failure, FailureKind, Stop};
+use super::key::{Hashed, Lanes};
+use super::offer::{AnswerPledge, Offer, Refused, RefusedKind, TurnedAway, Waiting};
+use super::state::{Core, Slots, State};
+use super::stopping::{Leftover, Lost, Report, Waiter};
+use super::ticket::{Pledge, Promise, Ticket};
+use crate::event::{Rest, Why};
+use crate::{Arrival, Completion, Handle, Lane, Outcome, PushError, Release, Run, Seq, Time, What};
+
+/// What a handler's end comes to.
+pub(super) enum Output<R, E> {
+    Ok(R),
+    Failed(E),
+    /// Under `OnFailure::Fail`: many may ask for it.
+    Fatal(Arc<E>),
+}
+
+/// One item. What is taken out of it is on its way to somebody.
+struct Item<T, R, E, I> {
+    payload: Option<T>,
+    kept: Option<I>,
+    output: Option<Output<R, E>>,
+    pledge: Option<Pledge<R, E, I>>,
+    seq: Seq,
+    attempt: u32,
+    /// It was stopped after its start and before anybody began it.
+    is_stopped: bool,
+}
+
+/// A result that was lent, and is on its way to `on_result` or to an iteration.
+pub(super) struct Lent<R, E, I> {
+    pub(super) handle: Handle,
+    pub(super) seq: Seq,
+    pub(super) attempt: u32,
+    pub(super) result: Result<R, Failure<E, I>>,
+    /// The item of a result that is no failure.
+    pub(super) kept: Option<I>,
+    pub(super) pledge: Option<Pledge<R, E, I>>,
+    pub(super) is_fatal: bool,
+}
+
+/// Who gets the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takers {
+    /// The tickets alone.
+    Tickets,
+    /// `on_result` first.
+    Callback,
+    /// An iteration, and at the same time the tickets.
+    Iteration,
+}
+
+/// What happens to an offer for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    OrWait,
+    OrRefuse,
+}
+
+/// What is to be done outside of the locks: wake, and drop what a user made.
+pub(super) struct Effects<T, R, E, Q, I> {
+    pub(super) pledges: Vec<Pledge<R, E, I>>,
+    pub(super) answers: Vec<AnswerPledge<T, R, E, I>>,
+    pub(super) waiters: Vec<Arc<Waiter>>,
+    pub(super) trash: Vec<Trash<T, R, E, Q, I>>,
+    pub(super) taker: Option<Waker>,
+    pub(super) wakes_driver: bool,
+}
+
+/// Kept until the locks are released, and dropped.
+pub(super) enum Trash<T, R, E, Q, I> {
+    Payload(T),
+    Kept(I),
+    Output(Output<R, E>),
+    Key(Hashed<Q>),
+    Waiting(Waiting<T, R, E, Q, I>),
+    Kind(FailureKind<E>),
+}
+
+impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
+    pub(super) fn new() -> Self {
+        Self {
+            pledges: Vec::new(),
+            answers: Vec::new(),
+            waiters: Vec::new(),
+            trash: Vec::new(),
+            taker: None,
+            wakes_driver: false,
+        }
+    }
+
+    /// Wakes and drops. To be called without a lock.
+    pub(super) fn perform(&mut self) {
+        let pledges = self.pledges.drain(..).filter_map(|pledge| pledge.waker());
+        pledges.for_each(Waker::wake);
+        let answers = self.answers.drain(..).filter_map(|answer| answer.waker());
+        answers.for_each(Waker::wake);
+        self.waiters.drain(..).for_each(|waiter| waiter.wake());
+        if let Some(taker) = self.taker.take() {
+            taker.wake();
+        }
+        self.trash.clear();
+    }
+}
+
+/// All items of a processor, those that wait to be accepted, and what is left over in the end.
+pub(super) struct Items<T, R, E, Q, I> {
+    core: Arc<Core>,
+    items: Vec<Item<T, R, E, I>>,
+    lanes: Lanes<Q>,
+    waiting: BTreeMap<u64, Waiting<T, R, E, Q, I>>,
+    /// One more than the highest number that was accepted.
+    pub(super) accepted: Seq,
+    /// How many offers have ever waited.
+    offers: u64,
+    /// Attempts to stop: the driver drops their futures.
+    pub(super) signals: Vec<Run>,
+    /// Attempts to stop that nobody began.
+    unbegun: Vec<Run>,
+    pub(super) takers: Takers,
+    pub(super) iteration: Iteration<R, E, I>,
+    /// The failure that stopped the processor.
+    pub(super) stop: Option<Stop<E>>,
+    is_fatal: bool,
+    waiters: Vec<Arc<Waiter>>,
+    report: Report<T, I>,
+    /// What was running when all was stopped: to be copied outside of the locks, for its ticket and for the report.
+    pub(super) unfinished: Vec<Leftover<R, E, I>>,
+    uncopied: usize,
+    pub(super) final_report: Option<Arc<Report<T, I>>>,
+}
+
+/// How far an iteration is.
+pub(super) struct Iteration<R, E, I> {
+    /// There is one.
+    pub(super) is_open: bool,
+    /// Somebody waits for the next result.
+    pub(super) is_asked: bool,
+    /// The result for the one who waits.
+    pub(super) next: Option<Lent<R, E, I>>,
+    /// The result that was handed out last, and holds its capacity.
+    pub(super) last: Option<Handle>,
+    pub(super) taker: Arc<AtomicWaker>,
+}
+
+impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
+    pub(super) fn new(core: Arc<Core>, takers: Takers, is_fatal: bool) -> Self {
+        Self {
+            core,
+            items: Vec::new(),
+            lanes: Lanes::default(),
+            waiting: BTreeMap::new(),
+            accepted: 0,
+            offers: 0,
+            signals: Vec::new(),
+            unbegun: Vec::new(),
+            takers,
+            iteration: Iteration {
+                is_open: false,
+                is_asked: false,
+                next: None,
+                last: None,
+                taker: Arc::new(AtomicWaker::new()),
+            },
+            stop: None,
+            is_fatal,
+            waiters: Vec::new(),
+            report: Report::default(),
+            unfinished: Vec::new(),
+            uncopied: 0,
+            final_report: None,
+        }
+    }
+
+    /// Does all that follows from a command: drains, accepts those who wait, gives the tickets their results, and
+    /// tells those who wait for it.
+    pub(super) fn settle(&mut self, state: &mut State, effects: &mut Effects<T, R, E, Q, I>) {
+        loop {
+            state.drain(&mut Draining { items: self, effects });
+            if let Some(run) = self.unbegun.pop() {
+                state.stop_unbegun(run);
+                continue;
+            }
+            if state.take_room() {
+                self.accept_waiting(state, effects);
+                continue;
+            }
+            match self.takers {
+                Takers::Tickets => {
+                    if let Some(release) = state.release() {
+                        let lent = self.lend(state, release);
+                        self.give_back(state, lent, Ok(()), effects);
+                        continue;
+                    }
+                }
+                Takers::Iteration if self.iteration.is_asked => {
+                    if let Some(release) = state.release() {
+                        let lent = self.lend(state, release);
+                        self.iteration.is_asked = false;
+                        self.iteration.next = Some(lent);
+                        effects.taker = self.iteration.taker.take();
+                    } else if state.is_drained() {
+                        effects.taker = self.iteration.taker.take();
+                    }
+                }
+                Takers::Callback | Takers::Iteration => {}
+            }
+            break;
+        }
+        if state.is_over() && self.uncopied == 0 && self.final_report.is_none() {
+            let mut report = mem::take(&mut self.report);
+            report.finish(state.stats(Time::default()).released);
+            self.final_report = Some(Arc::new(report));
+        }
+        if !self.waiters.is_empty() {
+            self.tell_waiters(state, effects);
+        }
+        effects.wakes_driver |= state.has_runs() || !self.signals.is_empty();
+    }
+
+    // offers
+
+    /// Accepts an offer, or gives it back. To be settled.
+    pub(super) fn admit(
+        &mut self,
+        state: &mut State,
+        mut offer: Offer<T, Q, I>,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) -> Result<Ticket<R, E, I>, TurnedAway<T, Q, I>> {
+        let (lane, key) = match offer.key.take() {
+            None => (None, None),
+            Some(key) => self.lanes.intern(key),
+        };
+        let pushed = match offer.seq {
+            None => state.push(lane).map_err(RefusedKind::from),
+            Some(seq) => match state.push_at(lane, seq) {
+                Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => Ok(handle),
+                Ok(Arrival::Duplicate) => Err(RefusedKind::Duplicate),
+                Ok(Arrival::Late) => Err(RefusedKind::Late),
+                Ok(Arrival::TooFar) => Err(RefusedKind::TooFar),
+                Err(error) => Err(RefusedKind::from(error)),
+            },
+        };
+        let handle = match pushed {
+            Ok(handle) => handle,
+            Err(kind) => {
+                // a key that is new here was interned for nothing
+                offer.key = key.or_else(|| lane.and_then(|lane| self.lanes.forget(lane)));
+                return Err((offer, kind));
+            }
+        };
+        effects.trash.extend(key.map(Trash::Key));
+        let seq = state.seq_of(handle).expect("it was just accepted");
+        self.accepted = self.accepted.max(seq + 1);
+        let pledge = Promise::new();
+        let item = Item {
+            payload: Some(offer.item),
+            kept: Some(offer.kept),
+            output: None,
+            pledge: Some(Arc::clone(&pledge)),
+            seq,
+            attempt: 0,
+            is_stopped: false,
+        };
+        let index = handle.slot().index();
+        if index == self.items.len() {
+            self.items.push(item);
+        } else {
+            self.items[index] = item;
+        }
+        Ok(Ticket { pledge, core: Arc::clone(&self.core), handle, seq })
+    }
+
+    /// Whether an offer without a number has to wait behind others.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn wait(&mut self, waiting: Waiting<T, R, E, Q, I>) -> u64 {
+        self.offers += 1;
+        self.waiting.insert(self.offers, waiting);
+        self.offers
+    }
+
+    pub(super) fn give_up(&mut self, number: u64, effects: &mut Effects<T, R, E, Q, I>) {
+        effects.trash.extend(self.waiting.remove(&number).map(Trash::Waiting));
+    }
+
+    /// What an offer gets that is turned away.
+    pub(super) fn refuse(
+        &self,
+        state: &State,
+        offer: Offer<T, Q, I>,
+        kind: RefusedKind,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) -> Refused<T, E> {
+        effects.trash.push(Trash::Kept(offer.kept));
+        effects.trash.extend(offer.key.map(Trash::Key));
+        let is_closed = kind == RefusedKind::Closed;
+        let cause = if is_closed { self.cause(state.failed()) } else { None };
+        Refused { item: offer.item, kind, cause }
+    }
+
+    /// Accepts those who wait: first come, first served; where numbers are given, one that fits goes before those that
+    /// do not.
+    fn accept_waiting(&mut self, state: &mut State, effects: &mut Effects<T, R, E, Q, I>) {
+        let mut from = 0;
+        while let Some((&number, _)) = self.waiting.range(from..).next() {
+            from = number + 1;
+            let Some(Waiting { offer, answer }) = self.waiting.remove(&number) else { return };
+            match self.admit(state, offer, effects) {
+                Ok(ticket) => {
+                    answer.keep(Ok(ticket));
+                    effects.answers.push(answer);
+                    state.drain(&mut Draining { items: self, effects });
+                }
+                Err((offer, RefusedKind::Full | RefusedKind::TooFar)) => {
+                    let has_number = offer.seq.is_some();
+                    self.waiting.insert(number, Waiting { offer, answer });
+                    if !has_number {
+                        return;
+                    }
+                }
+                Err((offer, kind)) => {
+                    answer.keep(Err(self.refuse(state, offer, kind, effects)));
+                    effects.answers.push(answer);
+                }
+            }
+        }
+    }
+
+    // attempts
+
+    /// The next attempt to begin, with its payload.
+    pub(super) fn next_run(&mut self, state: &mut State) -> Option<(Run, T)> {
+        let items = &self.items;
+        let run = state.next_run(|handle| {
+            let item = &items[handle.slot().index()];
+            item.payload.is_some() && !item.is_stopped
+        })?;
+        let item = &mut self.items[run.handle.slot().index()];
+        item.attempt = run.attempt;
+        item.payload.take().map(|payload| (run, payload))
+    }
+
+    /// Says how an attempt ended. To be settled.
+    pub(super) fn complete(
+        &mut self,
+        state: &mut State,
+        run: Run,
+        result: Result<R, E>,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) {
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        let output = match result {
+            Ok(value) => Output::Ok(value),
+            Err(error) if self.is_fatal => Output::Fatal(Arc::new(error)),
+            Err(error) => Output::Failed(error),
+        };
+        match state.complete(run, outcome) {
+            Completion::Settled => self.items[run.handle.slot().index()].output = Some(output),
+            Completion::Ignored | Completion::Stale => effects.trash.push(Trash::Output(output)),
+        }
+    }
+
+    // results
+
+    /// Takes what was lent out of its slot.
+    pub(super) fn lend(&mut self, state: &State, release: Release) -> Lent<R, E, I> {
+        let Release { handle, seq, attempt, what } = release;
+        let is_fatal = what == What::Failed && state.failed() == Some(handle);
+        if is_fatal && self.stop.is_none() {
+            self.stop = self.cause(Some(handle));
+        }
+        let item = &mut self.items[handle.slot().index()];
+        let kept = item.kept.take().expect("an item is kept until it leaves");
+        let pledge = item.pledge.take();
+        let output = item.output.take().expect("what is lent has its output");
+        let (result, kept) = outcome(output, seq, attempt, kept);
+        Lent { handle, seq, attempt, result, kept, pledge, is_fatal }
+    }
+
+    /// Gives a result that was lent to its ticket, or the error of `on_result`. To be settled.
+    pub(super) fn give_back(
+        &mut self,
+        state: &mut State,
+        lent: Lent<R, E, I>,
+        answer: Result<(), E>,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) {
+        let Lent { handle, seq, attempt, mut result, kept, pledge, .. } = lent;
+        let kind = match answer {
+            Ok(()) if state.released(handle) || !self.is_fatal => None,
+            // all was stopped meanwhile
+            Ok(()) => Some(FailureKind::Closed),
+            Err(error) => {
+                let error = Arc::new(error);
+                self.stop.get_or_insert_with(|| Stop { seq, attempt, error: Arc::clone(&error) });
+                state.undelivered(handle);
+                Some(FailureKind::Stopped(error))
+            }
+        };
+        if let Some(kind) = kind {
+            let kept = match (result, kept) {
+                (Ok(value), Some(kept)) => {
+                    effects.trash.push(Trash::Output(Output::Ok(value)));
+                    kept
+                }
+                (Ok(_), None) => unreachable!("a result comes with its item"),
+                (Err(Failure { kind, item, .. }), _) => {
+                    effects.trash.push(Trash::Kind(kind));
+                    item
+                }
+            };
+            result = Err(Failure::new(kind, seq, attempt, kept));
+        } else {
+            effects.trash.extend(kept.map(Trash::Kept));
+        }
+        let Some(pledge) = pledge else { return };
+        pledge.keep(result);
+        effects.pledges.push(pledge);
+    }
+
+    // waiting for the end
+
+    pub(super) fn add_waiter(&mut self, waiter: Arc<Waiter>) {
+        self.waiters.push(waiter);
+    }
+
+    fn tell_waiters(&mut self, state: &State, effects: &mut Effects<T, R, E, Q, I>) {
+        let (oldest, is_over) = (state.oldest(), self.final_report.is_some());
+        self.waiters.retain(|waiter| {
+            let is_done = waiter.tell(oldest, is_over);
+            if is_done {
+                effects.waiters.push(Arc::clone(waiter));
+            }
+            // one that is done, or that nobody holds any more
+            !is_done && Arc::strong_count(waiter) > 1
+        });
+    }
+
+    /// Reports what was running when all was stopped, with a copy of its item. To be settled.
+    pub(super) fn report(
+        &mut self,
+        leftover: Leftover<R, E, I>,
+        copy: I,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) {
+        let Leftover { pledge, failure, is_detached } = leftover;
+        let list =
+            if is_detached { &mut self.report.detached } else { &mut self.report.unfinished };
+        list.push((failure.seq, copy));
+        self.uncopied -= 1;
+        pledge.keep(Err(failure));
+        effects.pledges.push(pledge);
+    }
+}
+
+impl<T, R, E, Q, I> Items<T, R, E, Q, I> {
+    /// The failure because of which others are closed.
+    fn cause(&self, failed: Option<Handle>) -> Option<Stop<E>> {
+        if self.stop.is_some() {
+            return self.stop.clone();
+        }
+        let item = &self.items[failed?.slot().index()];
+        let Some(Output::Fatal(error)) = &item.output else { return None };
+        Some(Stop { seq: item.seq, attempt: item.attempt, error: Arc::clone(error) })
+    }
+}
+
+/// The items while the dispatcher tells what happened.
+struct Draining<'a, T, R, E, Q, I> {
+    items: &'a mut Items<T, R, E, Q, I>,
+    effects: &'a mut Effects<T, R, E, Q, I>,
+}
+
+impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
+    /// Why an item has no result.
+    fn failure(&self, handle: Handle, why: Why, failed: Option<Handle>, kept: I) -> Failure<E, I> {
+        let item = &self.items.items[handle.slot().index()];
+        let failure = |kind| Failure::new(kind, item.seq, item.attempt, kept);
+        match why {
+            Why::Cancelled => failure(FailureKind::Cancelled),
+            Why::Failure => failure(FailureKind::Closed).because_of(self.items.cause(failed)),
+            Why::Closed => failure(FailureKind::Closed),
+        }
+    }
+}
+
+impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
+    fn signal(&mut self, run: Run) {
+        let item = &mut self.items.items[run.handle.slot().index()];
+        if item.payload.is_some() {
+            item.is_stopped = true;
+            self.items.unbegun.push(run);
+        } else {
+            self.items.signals.push(run);
+        }
+    }
+
+    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>) {
+        let item = &mut self.items.items[handle.slot().index()];
+        self.effects.trash.extend(item.payload.take().map(Trash::Payload));
+        let output = item.output.take();
+        let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
+        pledge.keep(Err(self.failure(handle, why, failed, kept)));
+        self.effects.pledges.push(pledge);
+        self.effects.trash.extend(output.map(Trash::Output));
+    }
+
+    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>) {
+        let item = &mut self.items.items[handle.slot().index()];
+        let (seq, attempt) = (item.seq, item.attempt);
+        let (payload, output) = (item.payload.take(), item.output.take());
+        // what is lent is on its way, and comes back by itself
+        let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
+        let result = match (why, output) {
+            (None, Some(output)) => {
+                let (result, kept) = outcome(output, seq, attempt, kept);
+                self.effects.trash.extend(kept.map(Trash::Kept));
+                result
+            }
+            (why, output) => {
+                self.effects.trash.extend(output.map(Trash::Output));
+                Err(self.failure(handle, why.unwrap_or(Why::Closed), failed, kept))
+            }
+        };
+        match (payload, rest, result) {
+            // one that had its turn to start and was not begun counts as never started, too
+            (Some(payload), _, result) => {
+                self.items.report.never_started.push((seq, payload));
+                pledge.keep(result);
+                self.effects.pledges.push(pledge);
+            }
+            (None, Rest::Unfinished | Rest::Detached, Err(failure)) => {
+                let is_detached = rest == Rest::Detached;
+                self.items.uncopied += 1;
+                self.items.unfinished.push(Leftover { pledge, failure, is_detached });
+            }
+            (None, _, result) => {
+                pledge.keep(result);
+                self.effects.pledges.push(pledge);
+            }
+        }
+    }
+
+    fn lane_idle(&mut self, lane: Lane) {
+        self.effects.trash.extend(self.items.lanes.forget(lane).map(Trash::Key));
+    }
+
+    fn lost(&mut self, first: Seq, last: Seq) {
+        self.items.report.lost.push(Lost { first, last });
+    }
+}
+
+/// What comes out for an output, and the item where it is not part of that.
+fn outcome<R, E, I>(
+    output: Output<R, E>,
+    seq: Seq,
+    attempt: u32,
+    kept: I,
+) -> (Result<R, Failure<E, I>>, Option<I>) {
+    let kind = match output {
+        Output::Ok(value) => return (Ok(value), Some(kept)),
+        Output::Failed(error) => FailureKind::Handler(error),
+        Output::Fatal(error) => FailureKind::Stopped(error),
+    };
+    (Err(Failure::new(kind, seq, attempt, kept)), None)
+}
+
+impl From<PushError> for RefusedKind {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Full => Self::Full,
+            PushError::Closed => Self::Closed,
+            PushError::Numbering => Self::Numbering,
+        }
+    }
+}

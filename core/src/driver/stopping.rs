@@ -1,0 +1,202 @@
+//! The end: waiting for it, and what is left over.
+
+use std::error::Error;
+use std::fmt;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use atomic_waker::AtomicWaker;
+
+use super::failure::{Failure, Stop};
+use super::shared::Shared;
+use super::ticket::Pledge;
+use crate::Seq;
+
+/// What is left of a processor that was closed. All lists are in order.
+///
+/// `T` is the item, `I` what the processor keeps of it: the item too, with
+/// [`keep_items`](super::Builder::keep_items), else `()`.
+#[non_exhaustive]
+pub struct Report<T, I = ()> {
+    /// Items that left the release order, however they ended.
+    pub released: u64,
+    /// Items whose handler was stopped.
+    pub unfinished: Vec<(Seq, I)>,
+    /// Items whose handler was never called.
+    pub never_started: Vec<(Seq, T)>,
+    /// Items whose handler still runs. In Rust a handler that is stopped is dropped, so there are none.
+    pub detached: Vec<(Seq, I)>,
+    /// Numbers that were missing when the processor was closed.
+    pub lost: Vec<Lost>,
+}
+
+/// Numbers that were given up: both ends are among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lost {
+    /// The first of them.
+    pub first: Seq,
+    /// The last of them.
+    pub last: Seq,
+}
+
+/// The error of a processor that was closed, and what is left of it all the same.
+pub struct CloseError<T, E, I = ()> {
+    /// The failure that had stopped it.
+    pub stop: Stop<E>,
+    /// What is left.
+    pub report: Arc<Report<T, I>>,
+}
+
+impl<T, I> Default for Report<T, I> {
+    fn default() -> Self {
+        Self {
+            released: 0,
+            unfinished: Vec::new(),
+            never_started: Vec::new(),
+            detached: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+}
+
+impl<T, I> Report<T, I> {
+    pub(super) fn finish(&mut self, released: u64) {
+        self.released = released;
+        self.unfinished.sort_by_key(|(seq, _)| *seq);
+        self.never_started.sort_by_key(|(seq, _)| *seq);
+        self.detached.sort_by_key(|(seq, _)| *seq);
+    }
+}
+
+/// Without the items, of which nothing is asked.
+impl<T, I> fmt::Debug for Report<T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn seqs<X>(list: &[(Seq, X)]) -> Vec<Seq> {
+            list.iter().map(|(seq, _)| *seq).collect()
+        }
+        f.debug_struct("Report")
+            .field("released", &self.released)
+            .field("unfinished", &seqs(&self.unfinished))
+            .field("never_started", &seqs(&self.never_started))
+            .field("detached", &seqs(&self.detached))
+            .field("lost", &self.lost)
+            .finish()
+    }
+}
+
+impl<T, E: fmt::Debug, I> fmt::Debug for CloseError<T, E, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseError")
+            .field("stop", &self.stop)
+            .field("report", &self.report)
+            .finish()
+    }
+}
+
+impl<T, E: fmt::Display, I> fmt::Display for CloseError<T, E, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stop.fmt(f)
+    }
+}
+
+impl<T, E: fmt::Debug + fmt::Display, I> Error for CloseError<T, E, I> {}
+
+/// What was running when all was stopped: its ticket waits for a copy of its item.
+pub(super) struct Leftover<R, E, I> {
+    pub(super) pledge: Pledge<R, E, I>,
+    pub(super) failure: Failure<E, I>,
+    pub(super) is_detached: bool,
+}
+
+/// Somebody who waits until everything before a number has left, or for the end.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    until: Option<Seq>,
+    is_told: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Waiter {
+    /// `until`: everything before this number has left. Without, all is over.
+    pub(super) fn new(until: Option<Seq>) -> Arc<Self> {
+        Arc::new(Self { until, is_told: AtomicBool::new(false), waker: AtomicWaker::new() })
+    }
+
+    /// Whether the time has come. Then it is to be woken, outside of every lock.
+    pub(super) fn tell(&self, oldest: Option<Seq>, is_over: bool) -> bool {
+        let is_told = match self.until {
+            Some(until) => oldest.is_none_or(|oldest| oldest >= until),
+            None => is_over,
+        };
+        if is_told {
+            self.is_told.store(true, Ordering::Release);
+        }
+        is_told
+    }
+
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.is_told.load(Ordering::Acquire) {
+            self.waker.register(cx.waker());
+            if !self.is_told.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// A future of everything accepted so far: see [`Processor::join`](super::Processor::join).
+#[must_use = "it waits only while it is awaited"]
+pub struct Join<T, R, E, Q: Eq + Hash, I> {
+    pub(super) shared: Arc<Shared<T, R, E, Q, I>>,
+    pub(super) waiter: Arc<Waiter>,
+}
+
+impl<T, R, E, Q: Eq + Hash, I> Future for Join<T, R, E, Q, I> {
+    type Output = Result<(), Stop<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.waiter.poll(cx));
+        Poll::Ready(self.shared.items().stop.clone().map_or(Ok(()), Err))
+    }
+}
+
+/// A future of the end: see [`Processor::close`](super::Processor::close).
+#[must_use = "closing has begun, and awaiting it gives the report"]
+pub struct Close<T, R, E, Q: Eq + Hash, I> {
+    pub(super) shared: Arc<Shared<T, R, E, Q, I>>,
+    pub(super) waiter: Arc<Waiter>,
+}
+
+impl<T, R, E, Q: Eq + Hash, I> Future for Close<T, R, E, Q, I> {
+    type Output = Result<Arc<Report<T, I>>, CloseError<T, E, I>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.waiter.poll(cx));
+        let items = self.shared.items();
+        let report = items.final_report.clone().expect("it is there at the end");
+        Poll::Ready(match items.stop.clone() {
+            None => Ok(report),
+            Some(stop) => Err(CloseError { stop, report }),
+        })
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I> fmt::Debug for Join<T, R, E, Q, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Join").field("waiter", &self.waiter).finish_non_exhaustive()
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I> fmt::Debug for Close<T, R, E, Q, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Close").field("waiter", &self.waiter).finish_non_exhaustive()
+    }
+}

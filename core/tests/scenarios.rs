@@ -1,0 +1,179 @@
+//! Runs the files of `tests/scenarios` and `tests/failures` through the public face: each must come out byte by byte.
+//!
+//! The grammar is in `tests/SPEC.md`. `SCENARIO=name cargo test --test scenarios` runs one file.
+#![cfg(feature = "futures")]
+
+#[path = "scenarios/buffer.rs"]
+mod buffer;
+#[path = "scenarios/handler.rs"]
+mod handler;
+#[path = "scenarios/log.rs"]
+mod log;
+#[path = "scenarios/processor.rs"]
+mod processor;
+#[path = "scenarios/stream.rs"]
+mod stream;
+#[path = "scenarios/words.rs"]
+mod words;
+#[path = "scenarios/world.rs"]
+mod world;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use inorder::{OnFailure, Options, OptionsError};
+
+use words::Words;
+use world::World;
+
+/// What a scenario is about.
+trait Subject {
+    /// Does one act of a step.
+    fn act(&mut self, command: &str, words: &Words<'_>);
+}
+
+/// The options that all faces have in common.
+fn options(header: &Words<'_>) -> Result<Options, OptionsError> {
+    let mut options = Options::new();
+    if let Some(concurrency) = header.number("concurrency") {
+        options = options.concurrency(concurrency as usize);
+    }
+    if let Some(capacity) = header.number("capacity") {
+        options = options.capacity(capacity as usize);
+    }
+    if let Some(ordered) = header.get("ordered") {
+        options = options.ordered(ordered == "true");
+    }
+    match header.get("on_failure") {
+        None => {}
+        Some("fail") => options = options.on_failure(OnFailure::Fail),
+        Some("emit") => options = options.on_failure(OnFailure::Emit),
+        Some(policy) => panic!("no policy {policy}"),
+    }
+    options.check()?;
+    Ok(options)
+}
+
+fn subject(
+    world: &Rc<World>,
+    face: &str,
+    header: &Words<'_>,
+) -> Result<Box<dyn Subject>, OptionsError> {
+    match face {
+        "processor" => Ok(processor::build(world, options(header)?, header)),
+        "map" => Ok(Box::new(stream::Streamed::new(world, &options(header)?, header))),
+        "buffer" => Ok(Box::new(buffer::Buffered::new(world, header)?)),
+        _ => panic!("no face {face}"),
+    }
+}
+
+/// Runs a scenario: what it says, and what was seen.
+fn transcript(text: &str) -> String {
+    let world = World::new();
+    let mut out = String::new();
+    let mut subject_of_file: Option<Box<dyn Subject>> = None;
+    for line in text.lines() {
+        let Some(step) = line.strip_prefix("> ") else {
+            if line.starts_with('#') {
+                writeln!(out, "{line}").unwrap();
+            }
+            continue;
+        };
+        writeln!(out, "{line}").unwrap();
+        let (command, rest) = step.split_once(' ').unwrap_or((step, ""));
+        match &mut subject_of_file {
+            None => {
+                let header = Words::of(rest);
+                match subject(&world, command, &header) {
+                    Ok(subject) => subject_of_file = Some(subject),
+                    Err(error) => {
+                        let text = error.to_string();
+                        let name = header
+                            .names()
+                            .find(|name| text.contains(name))
+                            .expect("a named option");
+                        world.log.error_options(name);
+                    }
+                }
+            }
+            Some(_) if command == "advance" => {
+                world.advance(rest.parse().expect("a number"), &mut out);
+            }
+            Some(subject) => {
+                for act in Words::acts(command, rest) {
+                    subject.act(command, &act);
+                    world.run();
+                    world.log.end_act();
+                }
+            }
+        }
+        world.run();
+        world.log.print(&mut out);
+    }
+    // what is still running prints nothing any more
+    world.end();
+    drop(subject_of_file);
+    out
+}
+
+fn scenarios() -> Vec<PathBuf> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    let files = ["scenarios", "failures"].iter().flat_map(|folder| {
+        let folder = fs::read_dir(tests.join(folder)).into_iter().flatten();
+        folder.map(|entry| entry.expect("a file").path())
+    });
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|ext| ext == "txt")).collect();
+    files.sort();
+    if let Ok(name) = std::env::var("SCENARIO") {
+        files.retain(|path| path.file_stem().is_some_and(|stem| stem.to_string_lossy() == name));
+    }
+    files
+}
+
+#[test]
+fn transcripts_are_equal() {
+    let (mut ran, mut skipped, mut differ) = (0, 0, Vec::new());
+    for path in scenarios() {
+        let text = fs::read_to_string(&path).expect("a text file");
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if let Some(skip) = text.lines().find_map(|line| line.strip_prefix("# skip rust: ")) {
+            println!("skipped {name}: {skip}");
+            skipped += 1;
+            continue;
+        }
+        ran += 1;
+        match std::panic::catch_unwind(|| transcript(&text)) {
+            Ok(out) if out == text => {}
+            Ok(out) => {
+                println!("--- {name}\n{}", diff(&text, &out));
+                differ.push(name);
+            }
+            Err(_) => {
+                println!("--- {name}: panicked");
+                differ.push(name);
+            }
+        }
+    }
+    println!("{ran} scenarios ran, {skipped} skipped");
+    assert!(ran > 0, "no scenario was found");
+    assert!(differ.is_empty(), "{} of {ran} differ: {differ:?}", differ.len());
+}
+
+/// The transcripts line by line, from the first difference on.
+fn diff(expected: &str, seen: &str) -> String {
+    let same = expected.lines().zip(seen.lines()).take_while(|(a, b)| a == b).count();
+    let mut out = String::new();
+    for line in expected.lines().take(same).skip(same.saturating_sub(6)) {
+        writeln!(out, "  {line}").unwrap();
+    }
+    for line in expected.lines().skip(same) {
+        writeln!(out, "- {line}").unwrap();
+    }
+    for line in seen.lines().skip(same) {
+        writeln!(out, "+ {line}").unwrap();
+    }
+    out
+}

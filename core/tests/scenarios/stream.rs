@@ -1,0 +1,203 @@
+//! Scenarios of streams.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures::Stream;
+use inorder::{Blocked, Failure, InOrder, InOrderExt, Options, Stats};
+
+use super::Subject;
+use super::handler::{Item, handle};
+use super::log::{Kind, shown};
+use super::processor::{show_blocked, show_stats};
+use super::words::Words;
+use super::world::{Task, World};
+
+/// What the source has, and how far it is.
+#[derive(Default)]
+struct Feed {
+    items: VecDeque<Item>,
+    read: u64,
+    is_finished: bool,
+    waker: Option<Waker>,
+}
+
+struct Source {
+    world: Rc<World>,
+    feed: Rc<RefCell<Feed>>,
+    has_told_its_end: bool,
+}
+
+impl Stream for Source {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let this = &mut *self;
+        let mut feed = this.feed.borrow_mut();
+        let Some(item) = feed.items.pop_front() else {
+            if feed.is_finished {
+                this.has_told_its_end = true;
+                return Poll::Ready(None);
+            }
+            feed.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        this.world.log.number(&item.name, feed.read);
+        this.world.log.note_item(Kind::Read, &item.name, format!("item={}", item.name));
+        feed.read += 1;
+        Poll::Ready(Some(item))
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if !self.has_told_its_end {
+            self.world.log.note(Kind::SourceClosed, "source_closed");
+        }
+    }
+}
+
+/// A stream of results, whatever its key.
+trait Results {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Failure<String>>>>;
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn stats(&self) -> Stats;
+    fn why_blocked(&self) -> Option<Blocked>;
+}
+
+impl<H, F, K> Results for Pin<Box<InOrder<Source, H, F, K>>>
+where
+    H: FnMut(Item) -> F,
+    F: Future<Output = Result<String, String>>,
+    K: inorder::Key<Item>,
+{
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Failure<String>>>> {
+        self.as_mut().poll_next(cx)
+    }
+
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        InOrder::poll_progress(self.as_mut(), cx)
+    }
+
+    fn stats(&self) -> Stats {
+        InOrder::stats(self)
+    }
+
+    fn why_blocked(&self) -> Option<Blocked> {
+        InOrder::why_blocked(self)
+    }
+}
+
+/// A stream under test, and the takes that wait.
+pub(crate) struct Streamed {
+    world: Rc<World>,
+    feed: Rc<RefCell<Feed>>,
+    results: Rc<RefCell<Option<Box<dyn Results>>>>,
+    wanted: Rc<Cell<u64>>,
+    task: Rc<Task>,
+}
+
+impl Streamed {
+    pub(crate) fn new(world: &Rc<World>, options: &Options, header: &Words<'_>) -> Self {
+        let feed = Rc::<RefCell<Feed>>::default();
+        let source =
+            Source { world: Rc::clone(world), feed: Rc::clone(&feed), has_told_its_end: false };
+        let handler = {
+            let world = Rc::clone(world);
+            move |item| handle(&world, item)
+        };
+        let results: Box<dyn Results> = if header.get("key").is_some() {
+            let key = |item: &Item| item.key.clone();
+            Box::new(Box::pin(source.in_order_by_optional_key(options.clone(), key, handler)))
+        } else {
+            Box::new(Box::pin(source.in_order(options.clone(), handler)))
+        };
+        let results = Rc::new(RefCell::new(Some(results)));
+        let wanted = Rc::<Cell<u64>>::default();
+        let emits = header.get("on_failure") == Some("emit");
+        let task =
+            world.spawn(drive(Rc::clone(world), Rc::clone(&results), Rc::clone(&wanted), emits));
+        Self { world: Rc::clone(world), feed, results, wanted, task }
+    }
+
+    fn wake_source(&self) {
+        let waker = self.feed.borrow_mut().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Answers the takes in turn; without any, lets the stream work on.
+async fn drive(
+    world: Rc<World>,
+    results: Rc<RefCell<Option<Box<dyn Results>>>>,
+    wanted: Rc<Cell<u64>>,
+    emits: bool,
+) {
+    poll_fn(|cx| {
+        while wanted.get() > 0 {
+            let next = match results.borrow_mut().as_mut() {
+                Some(results) => results.poll_next(cx),
+                None => Poll::Ready(None),
+            };
+            let Poll::Ready(next) = next else { return Poll::Pending };
+            wanted.set(wanted.get() - 1);
+            match next {
+                None => world.log.note(Kind::End, "end"),
+                Some(Err(failure)) if !emits => {
+                    let error = failure.error().expect("a handler's error");
+                    world.log.note(Kind::Raised, format!("raised error={error}"));
+                }
+                Some(result) => world.log.note(Kind::Result, format!("result {}", shown(&result))),
+            }
+        }
+        if let Some(results) = results.borrow_mut().as_mut() {
+            let _: Poll<()> = results.poll_progress(cx);
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+impl Subject for Streamed {
+    fn act(&mut self, command: &str, words: &Words<'_>) {
+        if self.world.handlers.act(command, words) {
+            return;
+        }
+        match command {
+            "feed" => {
+                self.feed.borrow_mut().items.push_back(Item::of(words));
+                self.wake_source();
+            }
+            "finish" => {
+                self.feed.borrow_mut().is_finished = true;
+                self.wake_source();
+            }
+            "take" => {
+                let count = words.plain.first().map_or(1, |count| count.parse().expect("a number"));
+                self.wanted.set(self.wanted.get() + count);
+                self.task.wake();
+            }
+            "cancel_take" => self.wanted.set(self.wanted.get() - 1),
+            "leave" => {
+                let results = self.results.take();
+                drop(results);
+                self.world.log.note(Kind::Left, "left");
+            }
+            "stats" => {
+                let stats = self.results.borrow().as_ref().expect("a stream").stats();
+                self.world.log.note(Kind::Stats, show_stats(&stats, words));
+            }
+            "why_blocked" => {
+                let blocked = self.results.borrow().as_ref().expect("a stream").why_blocked();
+                self.world.log.note(Kind::WhyBlocked, show_blocked(blocked.as_ref()));
+            }
+            _ => panic!("no step {command}"),
+        }
+    }
+}
