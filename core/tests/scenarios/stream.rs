@@ -145,7 +145,7 @@ async fn drive(
                 Some(results) => results.poll_next(cx),
                 None => Poll::Ready(None),
             };
-            let Poll::Ready(next) = next else { return Poll::Pending };
+            let Poll::Ready(next) = next else { return Poll::<()>::Pending };
             wanted.set(wanted.get() - 1);
             match next {
                 None => world.log.note(Kind::End, "end"),
