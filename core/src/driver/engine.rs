@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::attempt::{Attempts, Round};
 use super::clock::MaybeClock;
-use super::items::Effects;
+use super::effects::Effects;
 use super::shared::Shared;
 use crate::{Outcome, Run, Time};
 

@@ -1,20 +1,22 @@
 //! What a processor keeps of its items, by slot, and what becomes of it.
 
+mod draining;
+
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 
+use super::effects::{Effects, Trash};
 use super::failure::{Failure, FailureKind, Stop};
-use super::key::{Hashed, Lanes};
-use super::offer::{AnswerPledge, Offer, Refused, RefusedKind, TurnedAway, Waiting};
-use super::state::{Core, Slots, State};
-use super::stopping::{Leftover, Lost, Report, Waiter};
+use super::key::Lanes;
+use super::offer::{Offer, Refused, RefusedKind, TurnedAway, Waiting};
+use super::state::{Core, State};
+use super::stopping::{Leftover, Report, Waiter};
 use super::ticket::{Pledge, Promise, Ticket};
-use crate::event::{Rest, Why};
-use crate::{Arrival, Completion, Handle, Lane, Outcome, PushError, Release, Run, Seq, Time, What};
+use crate::{Arrival, Completion, Handle, Outcome, PushError, Release, Run, Seq, Time, What};
+use draining::Draining;
 
 /// What a handler's end comes to.
 pub(super) enum Output<R, E> {
@@ -64,52 +66,6 @@ pub(super) enum Takers {
 pub(super) enum Admission {
     OrWait,
     OrRefuse,
-}
-
-/// What is to be done outside of the locks: wake, and drop what a user made.
-pub(super) struct Effects<T, R, E, Q, I> {
-    pub(super) pledges: Vec<Pledge<R, E, I>>,
-    pub(super) answers: Vec<AnswerPledge<T, R, E, I>>,
-    pub(super) waiters: Vec<Arc<Waiter>>,
-    pub(super) trash: Vec<Trash<T, R, E, Q, I>>,
-    pub(super) taker: Option<Waker>,
-    pub(super) wakes_driver: bool,
-}
-
-/// Kept until the locks are released, and dropped.
-pub(super) enum Trash<T, R, E, Q, I> {
-    Payload(T),
-    Kept(I),
-    Output(Output<R, E>),
-    Key(Hashed<Q>),
-    Waiting(Waiting<T, R, E, Q, I>),
-    Kind(FailureKind<E>),
-}
-
-impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
-    pub(super) fn new() -> Self {
-        Self {
-            pledges: Vec::new(),
-            answers: Vec::new(),
-            waiters: Vec::new(),
-            trash: Vec::new(),
-            taker: None,
-            wakes_driver: false,
-        }
-    }
-
-    /// Wakes and drops. To be called without a lock.
-    pub(super) fn perform(&mut self) {
-        let pledges = self.pledges.drain(..).filter_map(|pledge| pledge.waker());
-        pledges.for_each(Waker::wake);
-        let answers = self.answers.drain(..).filter_map(|answer| answer.waker());
-        answers.for_each(Waker::wake);
-        self.waiters.drain(..).for_each(|waiter| waiter.wake());
-        if let Some(taker) = self.taker.take() {
-            taker.wake();
-        }
-        self.trash.clear();
-    }
 }
 
 /// All items of a processor, those that wait to be accepted, and what is left over in the end.
@@ -474,91 +430,6 @@ impl<T, R, E, Q, I> Items<T, R, E, Q, I> {
         let item = &self.items[failed?.slot().index()];
         let Some(Output::Fatal(error)) = &item.output else { return None };
         Some(Stop { seq: item.seq, attempt: item.attempt, error: Arc::clone(error) })
-    }
-}
-
-/// The items while the dispatcher tells what happened.
-struct Draining<'a, T, R, E, Q, I> {
-    items: &'a mut Items<T, R, E, Q, I>,
-    effects: &'a mut Effects<T, R, E, Q, I>,
-}
-
-impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
-    /// Why an item has no result.
-    fn failure(&self, handle: Handle, why: Why, failed: Option<Handle>, kept: I) -> Failure<E, I> {
-        let item = &self.items.items[handle.slot().index()];
-        let failure = |kind| Failure::new(kind, item.seq, item.attempt, kept);
-        match why {
-            Why::Cancelled => failure(FailureKind::Cancelled),
-            Why::Failure => failure(FailureKind::Closed).because_of(self.items.cause(failed)),
-            Why::Closed => failure(FailureKind::Closed),
-        }
-    }
-}
-
-impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
-    fn signal(&mut self, run: Run) {
-        let item = &mut self.items.items[run.handle.slot().index()];
-        if item.payload.is_some() {
-            item.is_stopped = true;
-            self.items.unbegun.push(run);
-        } else {
-            self.items.signals.push(run);
-        }
-    }
-
-    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>) {
-        let item = &mut self.items.items[handle.slot().index()];
-        self.effects.trash.extend(item.payload.take().map(Trash::Payload));
-        let output = item.output.take();
-        let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
-        pledge.keep(Err(self.failure(handle, why, failed, kept)));
-        self.effects.pledges.push(pledge);
-        self.effects.trash.extend(output.map(Trash::Output));
-    }
-
-    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>) {
-        let item = &mut self.items.items[handle.slot().index()];
-        let (seq, attempt) = (item.seq, item.attempt);
-        let (payload, output) = (item.payload.take(), item.output.take());
-        // what is lent is on its way, and comes back by itself
-        let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
-        let result = match (why, output) {
-            (None, Some(output)) => {
-                let (result, kept) = outcome(output, seq, attempt, kept);
-                self.effects.trash.extend(kept.map(Trash::Kept));
-                result
-            }
-            (why, output) => {
-                self.effects.trash.extend(output.map(Trash::Output));
-                Err(self.failure(handle, why.unwrap_or(Why::Closed), failed, kept))
-            }
-        };
-        match (payload, rest, result) {
-            // one that had its turn to start and was not begun counts as never started, too
-            (Some(payload), _, result) => {
-                self.items.report.never_started.push((seq, payload));
-                pledge.keep(result);
-                self.effects.pledges.push(pledge);
-            }
-            (None, Rest::Unfinished | Rest::Detached, Err(failure)) => {
-                let is_detached = rest == Rest::Detached;
-                self.items.uncopied += 1;
-                self.items.unfinished.push(Leftover { pledge, failure, is_detached });
-            }
-            (None, _, result) => {
-                pledge.keep(result);
-                self.effects.pledges.push(pledge);
-            }
-        }
-    }
-
-    fn lane_idle(&mut self, lane: Lane) {
-        self.effects.trash.extend(self.items.lanes.forget(lane).map(Trash::Key));
-    }
-
-    fn lost(&mut self, first: Seq, last: Seq) {
-        self.items.report.lost.push(Lost { first, last });
     }
 }
 

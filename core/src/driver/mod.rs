@@ -4,6 +4,7 @@ mod attempt;
 mod builder;
 mod clock;
 mod delivery;
+mod effects;
 mod engine;
 mod failure;
 mod items;

@@ -3,7 +3,8 @@
 use std::hash::{Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::items::{Effects, Items};
+use super::effects::Effects;
+use super::items::Items;
 use super::key::Hashed;
 use super::offer::Offer;
 use super::state::{Core, State};

@@ -1,0 +1,57 @@
+//! What follows from commands and may not be done under a lock.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::failure::FailureKind;
+use super::items::Output;
+use super::key::Hashed;
+use super::offer::{AnswerPledge, Waiting};
+use super::stopping::Waiter;
+use super::ticket::Pledge;
+
+/// What is to be done outside of the locks: wake, and drop what a user made.
+pub(super) struct Effects<T, R, E, Q, I> {
+    pub(super) pledges: Vec<Pledge<R, E, I>>,
+    pub(super) answers: Vec<AnswerPledge<T, R, E, I>>,
+    pub(super) waiters: Vec<Arc<Waiter>>,
+    pub(super) trash: Vec<Trash<T, R, E, Q, I>>,
+    pub(super) taker: Option<Waker>,
+    pub(super) wakes_driver: bool,
+}
+
+/// Kept until the locks are released, and dropped.
+pub(super) enum Trash<T, R, E, Q, I> {
+    Payload(T),
+    Kept(I),
+    Output(Output<R, E>),
+    Key(Hashed<Q>),
+    Waiting(Waiting<T, R, E, Q, I>),
+    Kind(FailureKind<E>),
+}
+
+impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
+    pub(super) fn new() -> Self {
+        Self {
+            pledges: Vec::new(),
+            answers: Vec::new(),
+            waiters: Vec::new(),
+            trash: Vec::new(),
+            taker: None,
+            wakes_driver: false,
+        }
+    }
+
+    /// Wakes and drops. To be called without a lock.
+    pub(super) fn perform(&mut self) {
+        let pledges = self.pledges.drain(..).filter_map(|pledge| pledge.waker());
+        pledges.for_each(Waker::wake);
+        let answers = self.answers.drain(..).filter_map(|answer| answer.waker());
+        answers.for_each(Waker::wake);
+        self.waiters.drain(..).for_each(|waiter| waiter.wake());
+        if let Some(taker) = self.taker.take() {
+            taker.wake();
+        }
+        self.trash.clear();
+    }
+}
