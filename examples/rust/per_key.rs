@@ -40,7 +40,7 @@ fn main() {
     };
     let (bank, driver) = Processor::builder(handle)
         .options(Options::new().concurrency(8))
-        .key(|(account, _): &(&'static str, i64)| Some(*account))
+        .key(|(account, _): &(&str, i64)| account.to_owned())
         .build();
     let enqueue_all = async {
         let mut tickets = Vec::new();
@@ -51,7 +51,7 @@ fn main() {
         for ticket in tickets {
             println!("{}", ticket.await.expect("a payment is booked"));
         }
-        bank.close().await
+        bank.close().await.expect("no payment fails");
     };
     block_on(join(driver, enqueue_all));
 }

@@ -62,13 +62,17 @@ fn in_order(spans: &[u64], log: &Arc<Log>) {
     };
     let (processor, driver) = Processor::builder(handle)
         .options(Options::new().concurrency(WORKERS))
-        .on_result(|index| came_out(*index, log))
+        .on_result(|result| {
+            if let Ok(index) = result {
+                came_out(*index, log);
+            }
+        })
         .build();
     let enqueue_all = async {
         for item in spans.iter().copied().enumerate() {
-            processor.enqueue(item).await.expect("nobody closes it meanwhile");
+            let _ticket = processor.enqueue(item).await.expect("nobody closes it meanwhile");
         }
-        processor.close().await
+        processor.close().await.expect("nothing fails");
     };
     block_on(join(driver, enqueue_all));
 }

@@ -49,14 +49,19 @@ pub(crate) async fn in_order(
     };
     let (processor, driver) = Processor::builder(handle)
         .options(Options::new().concurrency(concurrency))
-        .key(|item: &Item| item.key.clone().filter(|_| keyed))
-        .on_result(|item: &Item| log.came_out(item.index))
+        .optional_key(move |item: &Item| item.key.clone().filter(|_| keyed))
+        .on_result(|result| {
+            if let Ok(item) = result {
+                log.came_out(item.index);
+            }
+        })
         .build();
     let enqueue_all = async {
         for item in items {
-            processor.enqueue(item.clone()).await.expect("nobody closes it meanwhile");
+            let _ticket =
+                processor.enqueue(item.clone()).await.expect("nobody closes it meanwhile");
         }
-        processor.close().await
+        processor.close().await.expect("nothing fails");
     };
     join(driver, enqueue_all).await;
 }
