@@ -118,12 +118,7 @@ impl State {
                 false
             }
             Taking::Demand => {
-                if self.takers.granted.is_none()
-                    && !self.takers.waiting.is_empty()
-                    && self.look_for_next()
-                {
-                    self.grant();
-                }
+                self.grant_next();
                 false
             }
         }
@@ -146,9 +141,13 @@ impl State {
             }
             _ => {}
         }
-        self.look_for_next();
-        if let Some(release) = self.takers.lent.take() {
-            return self.hand_out(py, &release);
+        if self.has_next() {
+            // just looked at
+            return self
+                .takers
+                .lent
+                .take()
+                .map_or(Take::Wait, |release| self.hand_out(py, &release));
         }
         if !self.is_over() || !self.is_quiet() {
             return Take::Wait;
@@ -180,8 +179,11 @@ impl State {
         self.drain(py);
     }
 
-    /// Tells all who wait that nothing more comes.
+    /// Tells all who wait that nothing more comes, or the first that the end has come.
     pub(crate) fn call_takers(&mut self) {
+        if self.takers.is_cut {
+            self.grant_next();
+        }
         if self.is_over() && self.takers.lent.is_none() && self.is_quiet() {
             let waiting = std::mem::take(&mut self.takers.waiting);
             self.effects.futures.extend(waiting.into_iter().map(|(_, future)| future));
@@ -306,7 +308,18 @@ impl State {
         true
     }
 
-    fn grant(&mut self) {
+    /// Whether the next result may be handed out: the failure that ends everything only when no task is left that
+    /// waits for work.
+    #[inline]
+    fn has_next(&mut self) -> bool {
+        self.look_for_next() && (!self.takers.is_cut || self.is_quiet())
+    }
+
+    /// Wakes the first who waits for a result, if one is there.
+    fn grant_next(&mut self) {
+        if self.takers.granted.is_some() || self.takers.waiting.is_empty() || !self.has_next() {
+            return;
+        }
         if let Some((id, future)) = self.takers.waiting.pop_front() {
             self.takers.granted = Some(id);
             self.effects.futures.push(future);

@@ -226,6 +226,10 @@ impl Ticket {
         slf
     }
 
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
     /// One step of awaiting it.
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Obj> {
         next(slf)

@@ -9,7 +9,7 @@ use crate::crew::{Parked, Role};
 use crate::engine::Engine;
 use crate::imports;
 use crate::job::{self, Job, Work};
-use crate::raw::{Guarded, Obj, Sent, stop_iteration};
+use crate::raw::{self, Guarded, Obj, Sent, stop_iteration};
 use crate::source::Feeding;
 use crate::state::{Ended, State};
 
@@ -180,6 +180,7 @@ impl Worker {
             }
             let interrupt = this.finish(py, engine, done, result)?;
             if let Some(interrupt) = interrupt {
+                this.raises_aloud(py)?;
                 this.end(py, engine);
                 return Err(interrupt);
             }
@@ -273,14 +274,12 @@ impl Worker {
             }
             Work::Next => match result {
                 Ok(item) => {
-                    let (key, context) = this.state.with(py, |state| {
-                        (
-                            state.hooks.key.as_ref().map(|key| key.clone_ref(py)),
-                            job.context.clone_ref(py),
-                        )
-                    });
-                    let context = crate::raw::copy_context(py, &context)?;
-                    let offer = this.offer(item, key.as_ref(), context);
+                    let key = this
+                        .state
+                        .with(py, |state| state.hooks.key.as_ref().map(|key| key.clone_ref(py)));
+                    let context = raw::copy_context(py, &job.context)?;
+                    let offer =
+                        raw::inside(py, &job.context, || this.offer(item, key.as_ref(), context))?;
                     this.state.with(py, |state| state.feed_one(py, offer));
                 }
                 Err(error) => {
@@ -387,6 +386,14 @@ impl Worker {
             self.inner.with(py, |inner| inner.retires = true);
         }
         Ok(())
+    }
+
+    /// Says that the exception of the task, which goes through the loop as well, was seen.
+    fn raises_aloud(&self, py: Python<'_>) -> PyResult<()> {
+        let task = self.inner.with(py, |inner| inner.task.as_ref().map(|task| task.clone_ref(py)));
+        let Some(task) = task else { return Ok(()) };
+        let look = imports::methodcaller(py)?.call1(("exception",))?;
+        task.bind(py).call_method1("add_done_callback", (look,)).map(drop)
     }
 
     fn meet_task(&self, py: Python<'_>) -> PyResult<()> {
