@@ -17,7 +17,9 @@ use crate::imports;
 use crate::lanes::{Claim, mix};
 use crate::offers::Offer;
 use crate::options::Settings;
-use crate::raw::{Called, Guarded, Obj, Sent, awaitable, in_destructor, inside, new_context, send};
+use crate::raw::{
+    Called, Guarded, Obj, Sent, awaitable, in_destructor, inside, new_context, send, to_be_raised,
+};
 use crate::results::{Takers, Taking};
 use crate::source::{Feed, Kind};
 use crate::state::{Effects, Reported, State, Watch};
@@ -477,7 +479,7 @@ fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj)
     let py = item.py();
     let (lane, key_error) = match lane {
         Ok(lane) => (lane, None),
-        Err(error) => (None, Some(error.into_value(py).into_any())),
+        Err(error) => (None, Some(to_be_raised(py, error))),
     };
     Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None }
 }

@@ -7,7 +7,7 @@ use pyo3::types::PyIterator;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::engine::Engine;
-use crate::raw::{self, Called, Obj, Sent, awaitable, copy_context, inside, send};
+use crate::raw::{self, Called, Obj, Sent, awaitable, copy_context, inside, send, to_be_raised};
 use crate::results::Delivery;
 use crate::state::Start;
 use crate::thread::InThread;
@@ -199,7 +199,7 @@ pub(crate) fn read_source(engine: &Bound<'_, Engine>) -> PyResult<()> {
                     }
                     return Ok(());
                 }
-                Some(Err(error)) => Some(error.into_value(py).into_any()),
+                Some(Err(error)) => Some(to_be_raised(py, error)),
                 None => None,
             };
             this.state.with(py, |state| state.source_ended(py, ended));

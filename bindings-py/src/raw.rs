@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::PyClass;
-use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopAsyncIteration, PyStopIteration};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -160,6 +160,18 @@ pub(crate) fn inside<R>(py: Python<'_>, context: &Obj, act: impl FnOnce() -> R) 
         PyErr::fetch(py).write_unraisable(py, None);
     }
     Ok(result)
+}
+
+/// An exception to be raised later, in other code. What would end that code's loop there is wrapped, as coroutines do.
+pub(crate) fn to_be_raised(py: Python<'_>, error: PyErr) -> Obj {
+    let ends = error.is_instance_of::<PyStopIteration>(py);
+    if !ends && !error.is_instance_of::<PyStopAsyncIteration>(py) {
+        return error.into_value(py).into_any();
+    }
+    let name = if ends { "StopIteration" } else { "StopAsyncIteration" };
+    let wrapped = PyRuntimeError::new_err(format!("a function given to inorder raised {name}"));
+    wrapped.set_cause(py, Some(error));
+    wrapped.into_value(py).into_any()
 }
 
 /// What one step of an object that is awaited gives.

@@ -9,7 +9,7 @@ use crate::crew::{Parked, Role};
 use crate::engine::Engine;
 use crate::imports;
 use crate::job::{self, Job, Work};
-use crate::raw::{self, Guarded, Obj, Sent, stop_iteration};
+use crate::raw::{self, Guarded, Obj, Sent, stop_iteration, to_be_raised};
 use crate::source::Feeding;
 use crate::state::{Ended, State};
 
@@ -259,7 +259,7 @@ impl Worker {
                         {
                             interrupt = Some(error.clone_ref(py));
                         }
-                        let value = error.into_value(py).into_any();
+                        let value = to_be_raised(py, error);
                         job::note_seq(engine, handle, value.bind(py));
                         (value, true)
                     }
@@ -269,7 +269,7 @@ impl Worker {
                 drop(unused);
             }
             Work::Delivery { handle } => {
-                let error = result.err().map(|error| error.into_value(py).into_any());
+                let error = result.err().map(|error| to_be_raised(py, error));
                 this.state.with(py, |state| state.delivered(py, handle, error));
             }
             Work::Next => match result {
@@ -284,13 +284,13 @@ impl Worker {
                 }
                 Err(error) => {
                     let is_end = error.is_instance_of::<PyStopAsyncIteration>(py);
-                    let error = (!is_end).then(|| error.into_value(py).into_any());
+                    let error = (!is_end).then(|| to_be_raised(py, error));
                     this.state.with(py, |state| state.source_ended(py, error));
                 }
             },
             Work::Close => {
                 if let Err(error) = result {
-                    let value = error.into_value(py).into_any();
+                    let value = to_be_raised(py, error);
                     this.report_failure(py, "the source of a stream failed to close", &value);
                 }
                 this.state.with(py, State::source_closed);
