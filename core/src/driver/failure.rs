@@ -9,6 +9,7 @@ use crate::Seq;
 /// What comes out in the place of a result.
 ///
 /// `T` is the item where a [`Processor`](super::Processor) keeps its items, else `()`.
+#[derive(PartialEq, Eq)]
 pub struct Failure<E, T = ()> {
     /// What happened.
     pub kind: FailureKind<E>,
@@ -22,6 +23,7 @@ pub struct Failure<E, T = ()> {
 }
 
 /// What happened to an item that has no result.
+#[derive(PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind<E> {
     /// The handler returned this error.
@@ -36,6 +38,7 @@ pub enum FailureKind<E> {
 }
 
 /// The failure that stopped a [`Processor`](super::Processor).
+#[derive(PartialEq, Eq)]
 pub struct Stop<E> {
     /// The position of the item that failed.
     pub seq: Seq,

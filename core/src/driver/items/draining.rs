@@ -65,23 +65,25 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
                 Err(self.failure(handle, why.unwrap_or(Why::Closed), failed, kept))
             }
         };
-        match (payload, rest, result) {
-            // one that had its turn to start and was not begun counts as never started, too
-            (Some(payload), _, result) => {
-                self.items.report.never_started.push((seq, payload));
-                pledge.keep(result);
-                self.effects.pledges.push(pledge);
-            }
-            (None, Rest::Unfinished | Rest::Detached, Err(failure)) => {
+        match (rest, payload, result) {
+            (Rest::Unfinished | Rest::Detached, None, Err(failure)) => {
                 let is_detached = rest == Rest::Detached;
                 self.items.uncopied += 1;
                 self.items.unfinished.push(Leftover { pledge, failure, is_detached });
+                return;
             }
-            (None, _, result) => {
+            // one that had its turn to start and was not begun counts as never started, too
+            (Rest::NeverStarted | Rest::Unfinished, Some(payload), result) => {
+                self.items.report.never_started.push((seq, payload));
                 pledge.keep(result);
-                self.effects.pledges.push(pledge);
+            }
+            // settled: what was cancelled before it started has its payload still
+            (_, payload, result) => {
+                self.effects.trash.extend(payload.map(Trash::Payload));
+                pledge.keep(result);
             }
         }
+        self.effects.pledges.push(pledge);
     }
 
     fn lane_idle(&mut self, lane: Lane) {
