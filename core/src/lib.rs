@@ -1,4 +1,74 @@
 //! Run async work concurrently, get it back in order.
+//!
+//! - **Streams**: [`InOrderExt`] gives every stream `in_order`, `in_order_map` and `in_order_by_key`: items in, results
+//!   out, in the order of the items.
+//! - **Processors**: a [`Processor`] is a long-lived queue with back pressure. Each accepted item has a [`Ticket`].
+//! - **Arrivals out of order**: a [`ReorderBuffer`] gives items back by their sequence numbers.
+//! - **State machines**: [`Dispatcher`] and [`Sequencer`] decide all that, without IO, clock, threads or payloads, in
+//!   `no_std`. They are what bindings to other languages and runtimes are made of.
+//!
+//! [`Options`] has the four knobs: how many run at once, how many are accepted and not yet released, whether results
+//! come out in order, and what a failure does.
+//!
+//! ```
+//! # #[cfg(feature = "futures")] {
+//! use futures::executor::block_on;
+//! use futures::stream::{self, StreamExt};
+//! use inorder::{InOrderExt, Options};
+//!
+//! let squares = stream::iter(1..=4).in_order_map(Options::new().concurrency(4), |n| async move { n * n });
+//! assert_eq!(block_on(squares.collect::<Vec<_>>()), [1, 4, 9, 16]);
+//! # }
+//! ```
+//!
+//! # A driver of one's own
+//!
+//! A driver keeps payloads and results in arrays by [`Slot`], and after each command does what the dispatcher says:
+//!
+//! ```
+//! use inorder::{Dispatcher, Event, Options, Outcome, SourceOptions, Time};
+//!
+//! let now = Time::from_micros(0); // of a clock that the driver reads once per wake-up
+//! let mut dispatcher = Dispatcher::new(&Options::new().concurrency(2))?;
+//! let source = dispatcher.open_source(SourceOptions::new()).expect("it is open");
+//! let (mut payloads, mut results) = (vec![None; 2], vec![None; 2]);
+//! let mut input = ["a", "b", "c"].into_iter();
+//! let mut output = Vec::new();
+//! 'running: loop {
+//!     while dispatcher.wants(source) > 0 {
+//!         let Some(payload) = input.next() else {
+//!             dispatcher.end(now, source);
+//!             break;
+//!         };
+//!         let slot = dispatcher.push(now, source, None).expect("there is room").slot();
+//!         payloads.resize(payloads.len().max(slot.index() + 1), None);
+//!         results.resize(payloads.len(), None);
+//!         payloads[slot.index()] = Some(payload);
+//!     }
+//!     while let Some(run) = dispatcher.poll_dispatch() {
+//!         // here the handler would be started, and this said when it ends
+//!         let slot = run.handle.slot().index();
+//!         results[slot] = payloads[slot].take().map(str::to_uppercase);
+//!         dispatcher.complete(now, run.handle, run.attempt, Outcome::Ok);
+//!     }
+//!     while let Some(release) = dispatcher.poll_release(source) {
+//!         output.extend(results[release.handle.slot().index()].take());
+//!         dispatcher.released(now, release.handle);
+//!     }
+//!     while let Some(event) = dispatcher.poll_event() {
+//!         if matches!(event, Event::Drained { .. }) {
+//!             break 'running;
+//!         }
+//!     }
+//! }
+//! assert_eq!(output, ["A", "B", "C"]);
+//! # Ok::<(), inorder::OptionsError>(())
+//! ```
+//!
+//! # Features
+//!
+//! `std` and `futures` (streams and processors) are on by default. `futures-timer` and `tokio` bring a [`Clock`] each,
+//! for what has a time limit; `serde` makes [`Stats`] and [`Blocked`] serialisable.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -40,3 +110,8 @@ pub use reorder_buffer::ReorderBuffer;
 pub use sequencer::{Insert, Sequencer};
 pub use stats::{Blocked, BlockedState, Stats};
 pub use time::Time;
+
+/// The quick start of the README, run as a test.
+#[cfg(all(doctest, feature = "futures"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
