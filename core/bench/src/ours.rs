@@ -1,0 +1,88 @@
+//! inorder, as the peers are: `(n, handler)` in, a `Count` out.
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+use inorder::{
+    Dispatcher, InOrderExt, Insert, Options, Outcome, ReorderBuffer, SequencerOptions,
+    SourceOptions, Time,
+};
+
+use crate::peers::{CONCURRENCY, Count, Item, Log, drain};
+use crate::virtual_time::VirtualTime;
+
+/// A stream of results in order.
+pub async fn in_order_map<F: Future<Output = u64>>(n: u64, handler: impl Fn(u64) -> F) -> Count {
+    drain(stream::iter(0..n).in_order_map(Options::new().concurrency(CONCURRENCY), handler)).await
+}
+
+/// A stream in order by key.
+pub async fn in_order_by_key(items: Arc<Vec<Item>>, log: Log) {
+    let items = stream::iter(items.iter().copied());
+    let options = Options::new().concurrency(CONCURRENCY);
+    let handler = |item| {
+        let ended = log.clone().handle(item);
+        async move {
+            ended.await;
+            Ok::<_, Infallible>(())
+        }
+    };
+    let mut results = items.in_order_by_key(options, |item| item.key, handler);
+    while let Some(result) = results.next().await {
+        result.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
+/// The state machine alone: push, dispatch, complete, release, each with what a driver takes after it.
+pub fn dispatcher(n: u64) -> Count {
+    let now = Time::from_micros(0);
+    let mut dispatcher =
+        Dispatcher::new(&Options::new().concurrency(CONCURRENCY)).expect("good options");
+    let source = dispatcher.open_source(SourceOptions::new()).expect("it is open");
+    let mut seen = Count::default();
+    for _ in 0..n {
+        dispatcher.push(now, source, None).expect("there is room");
+        let run = taken(&mut dispatcher).expect("there is a place");
+        dispatcher.complete(now, run.handle, run.attempt, Outcome::Ok);
+        black_box(taken(&mut dispatcher));
+        let release = dispatcher.poll_release(source).expect("it is the head");
+        seen.take(release.seq);
+        dispatcher.released(now, release.handle);
+        black_box(taken(&mut dispatcher));
+    }
+    seen
+}
+
+fn taken(dispatcher: &mut Dispatcher) -> Option<inorder::Run> {
+    while let Some(event) = dispatcher.poll_event() {
+        black_box(event);
+    }
+    dispatcher.poll_dispatch()
+}
+
+/// The reorder buffer.
+pub fn reorder_buffer(arrivals: &[u64], out: &mut [u64]) -> usize {
+    let mut buffer = ReorderBuffer::new(SequencerOptions::new().capacity(8_192));
+    let mut count = 0;
+    for &x in arrivals {
+        let admitted = buffer.insert(x, x);
+        debug_assert!(matches!(admitted, Insert::Ready | Insert::Held));
+        while let Some((_, x)) = buffer.pop() {
+            out[count] = x;
+            count += 1;
+        }
+    }
+    count
+}
+
+/// How long mixed latencies take, in microseconds of virtual time.
+pub fn makespan(durations: &[u64], capacity: usize) -> u64 {
+    let time = VirtualTime::default();
+    let handler = |micros: &u64| time.sleep(*micros);
+    let options = Options::new().concurrency(CONCURRENCY).capacity(capacity);
+    let results = stream::iter(durations).in_order_map(options, handler);
+    time.run(results.count()).0
+}
