@@ -64,10 +64,15 @@ async function document() {
 }
 
 function about(items) {
+  const perKey = new Map();
+  for (const { key, duration } of items) {
+    if (key !== undefined) perKey.set(key, (perKey.get(key) ?? 0) + duration);
+  }
   const without = items.filter((item) => item.key === undefined).map((item) => item.index + 1);
   return {
     lines: items.length,
-    keys: new Set(items.map((item) => item.key).filter((key) => key !== undefined)).size,
+    keys: perKey.size,
+    busiest_key_us: [...perKey.values()].reduce((most, sum) => Math.max(most, sum), 0),
     without_key: without.length,
     first_without_key: without[0] ?? null,
     one_at_a_time_us: items.reduce((sum, item) => sum + item.duration, 0),

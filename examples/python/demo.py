@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,15 @@ def document(case: str, milliseconds: tuple[int, ...]) -> list[dict[str, Any]]:
 
 def about(items: list[Item]) -> dict[str, Any]:
     """What the input is like."""
+    per_key: Counter[str] = Counter()
+    for item in items:
+        if item.key is not None:
+            per_key[item.key] += item.duration
     without = [item.index + 1 for item in items if item.key is None]
     return {
         "lines": len(items),
-        "keys": len({item.key for item in items} - {None}),
+        "keys": len(per_key),
+        "busiest_key_us": max(per_key.values(), default=0),
         "without_key": len(without),
         "first_without_key": without[0] if without else None,
         "one_at_a_time_us": sum(item.duration for item in items),

@@ -9,7 +9,7 @@ mod lines;
 mod textbook;
 mod ways;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -99,11 +99,20 @@ fn document() -> Vec<Value> {
 }
 
 fn about(items: &[Item]) -> Value {
+    let (mut per_key, mut busiest) = (HashMap::new(), 0);
+    for item in items {
+        if let Some(key) = &item.key {
+            let sum = per_key.entry(key).or_insert(0);
+            *sum += item.duration;
+            busiest = busiest.max(*sum);
+        }
+    }
     let without: Vec<usize> =
         items.iter().filter(|item| item.key.is_none()).map(|item| item.index + 1).collect();
     json!({
         "lines": items.len(),
-        "keys": items.iter().filter_map(|item| item.key.as_ref()).collect::<HashSet<_>>().len(),
+        "keys": per_key.len(),
+        "busiest_key_us": busiest,
         "without_key": without.len(),
         "first_without_key": without.first(),
         "one_at_a_time_us": items.iter().map(|item| item.duration).sum::<u64>(),
