@@ -129,6 +129,7 @@ def test_cancelling_run_cancels_its_item():
         async with inorder.Processor(forever) as p:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(p.run("running"), 0.01)
+            await p.join()
             assert (p.stats().cancelled, p.stats().in_flight) == (1, 0)
 
     run(main())

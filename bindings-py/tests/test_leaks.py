@@ -38,6 +38,11 @@ def watch():
     return Watch()
 
 
+async def drop_all(stream):
+    async for result in stream:
+        del result
+
+
 def other_tasks():
     return asyncio.all_tasks() - {asyncio.current_task()}
 
@@ -71,9 +76,9 @@ def test_a_handler_that_raises_leaves_nothing(watch):
 
     async def main():
         source = (watch.thing(n) for n in range(20))
+        stream = inorder.map(handle, source, concurrency=4)
         with pytest.raises(ValueError, match="boom"):
-            async for result in inorder.map(handle, source, concurrency=4):
-                del result
+            await drop_all(stream)
         assert other_tasks() == set()
 
     run(main())
@@ -346,7 +351,9 @@ def test_cycles_through_handlers_hooks_and_results_are_collected(watch):
             async def handle(item):
                 return p, thing
 
-            p = inorder.Processor(handle, key=lambda item: (thing, p), on_result=lambda r: (thing, p))
+            p = inorder.Processor(
+                handle, key=lambda item: (thing, p), on_result=lambda r: (thing, p)
+            )
             return p
 
         p = make()

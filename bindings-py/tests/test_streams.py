@@ -216,11 +216,10 @@ def test_a_source_that_raises_in_the_middle():
 
     async def main():
         for make in (source, asynchronous):
-            results = []
+            stream = inorder.map(handle, make(), concurrency=2)
+            assert [await anext(stream) for _ in range(3)] == [0, 1, 2]
             with pytest.raises(LookupError, match="source"):
-                async for x in inorder.map(handle, make(), concurrency=2):
-                    results.append(x)
-            assert results == [0, 1, 2]
+                await anext(stream)
 
     run(main())
 
@@ -336,7 +335,9 @@ def test_an_isolated_item_has_a_task_of_its_own():
 
     async def main():
         for isolation, tasks in (("context", 2), ("task", 10)):
-            results = await inorder.map(task, range(10), concurrency=2, isolation=isolation).collect()
+            results = await inorder.map(
+                task, range(10), concurrency=2, isolation=isolation
+            ).collect()
             assert len(set(results)) == tasks
 
     run(main())
