@@ -41,7 +41,7 @@ help: ## list what can be made
 ## To see it
 .PHONY: demo bench docs
 demo: $(STAMPS)/wheel bindings-js/dist/index.js ## textbook and inorder side by side (INPUT=path KEY=word:N|field:a.b|regex:RE)
-	@cargo build --release -q -p inorder --example demo
+	@cargo build -q -p inorder --example demo --example thread_pool
 	@$(BIN)/python examples/demo.py $(if $(INPUT),--input $(call quoted,INPUT)) $(if $(value KEY),--key $(call quoted,KEY))
 
 bench: $(STAMPS)/wheel bindings-js/dist/index.js ## speed against what people use today, in three languages

@@ -16,7 +16,8 @@ from typing import Any
 
 EXAMPLES = Path(__file__).parent
 INPUTS = EXAMPLES / "input"
-CARGO = ["cargo", "run", "--release", "--quiet", "-p", "inorder", "--example"]
+# Unoptimised, as the tests have built it: what takes time here is virtual.
+CARGO = ["cargo", "run", "--quiet", "-p", "inorder", "--example"]
 PROGRAMS = {
     "Python": [sys.executable, str(EXAMPLES / "python" / "demo.py")],
     "Node": ["node", str(EXAMPLES / "node" / "demo.mjs")],
