@@ -128,7 +128,7 @@ fn alone(name: &str, n: u64) {
             current_thread(ours::in_order_by_key(keyed_items(n as usize), peers::Log::new()))
         }
         "reorder_buffer" => {
-            drop(ours::reorder_buffer(&shuffled(n, 4_096), &mut vec![0; n as usize]))
+            ours::reorder_buffer(&shuffled(n, 4_096), &mut vec![0; n as usize]);
         }
         _ => panic!("at_once, one_turn, dispatcher, keyed or reorder_buffer, not {name}"),
     }

@@ -56,6 +56,7 @@ pub fn dispatcher(n: u64) -> Count {
     seen
 }
 
+#[inline(always)]
 fn taken(dispatcher: &mut Dispatcher) -> Option<inorder::Run> {
     while let Some(event) = dispatcher.poll_event() {
         black_box(event);
