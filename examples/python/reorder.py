@@ -9,7 +9,7 @@ ARRIVALS = [
 
 def main() -> None:
     """Asks for what is missing as soon as something is held behind it."""
-    buffer = inorder.ReorderBuffer(start=0, capacity=64)
+    buffer: inorder.ReorderBuffer[str] = inorder.ReorderBuffer(start=0, capacity=64)
     for number, text in ARRIVALS:
         print(f"{number} is {buffer.insert(number, text)}")
         while (message := buffer.pop()) is not None:
