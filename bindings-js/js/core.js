@@ -1,5 +1,5 @@
 // @ts-check
-// The border: what a trap of the module means, and the numbers that both sides know.
+// The border: what a trap of the module means, and what its numbers stand for.
 import { BrokenError, OptionsError } from "./errors.js";
 
 /** The module trapped: nothing of it can be trusted any more. @type {BrokenError | undefined} */
@@ -39,49 +39,12 @@ export function construct(make) {
   }
 }
 
-// What a command leaves in the cells, by index; `core.rs` has the same table.
-export const COUNT = 0;
-export const WANTS = 1;
-export const DUE = 2;
-export const SEQ = 3;
-export const ATTEMPT = 4;
-export const WHAT = 5;
-export const RECORDS = 8;
-export const WIDTH = 4;
-export const MOST = 64;
-
-// Kinds of records.
-export const RUN = 0;
-export const SIGNAL = 1;
-export const PASSED = 2;
-export const LEFT = 3;
-export const LOST = 4;
-export const ROOM = 5;
-export const LANE_IDLE = 6;
-export const DRAINED = 7;
-
-// Answers of an offer that was not accepted.
-export const FULL = -1;
-export const CLOSED = -2;
-export const DUPLICATE = -3;
-export const LATE = -4;
-export const TOO_FAR = -5;
-
-// Outcomes of an attempt, and what comes out.
-export const OK = 0;
-export const FAILED = 1;
-export const CANCELLED = 2;
-/** The failure with which everything ends. */
-export const FATAL = 2;
-
-// Why an item has no result.
-export const NO_REASON = 0;
-export const BY_CANCEL = 1;
-
-// How far an item had come when all was stopped.
-export const NEVER_STARTED = 1;
-export const UNFINISHED = 2;
-export const DETACHED = 3;
+/**
+ * A number that takes two cells.
+ * @param {number} high
+ * @param {number} low its 31 lowest bits
+ */
+export const whole = (high, low) => (high === 0 ? low : high * 2 ** 31 + low);
 
 /** The counters and gauges, in the core's order. */
 export const STATS = [
@@ -104,3 +67,6 @@ export const STATS = [
   "capacity",
   "oldestAge",
 ];
+
+/** What the head of a release order is in, in the core's order. */
+export const STATES = ["queued", "running", "missing", "untaken"];

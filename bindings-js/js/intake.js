@@ -1,5 +1,5 @@
 // @ts-check
-import * as c from "./core.js";
+import * as c from "./codes.js";
 import {
   abortError,
   ClosedError,
@@ -130,9 +130,9 @@ export class Intake {
     return { item, key, seq, rejected, waiting: undefined, forget: nothing };
   }
 
-  /** @param {number} handle */
-  cancel(handle) {
-    const answer = this.#state.cancel(handle);
+  /** @param {number} index of the item's slot */
+  cancel(index) {
+    const answer = this.#state.cancel(index);
     this.#state.settle();
     this.#state.plan();
     return answer;
@@ -239,7 +239,7 @@ export class Intake {
     const { what } = this.#state;
     if (what === c.FATAL) {
       this.fatal(slot.ticket, slot.result);
-      this.#takeBack((handle) => this.#state.released(handle));
+      this.#takeBack((slot) => this.#state.released(slot));
       return true;
     }
     try {
@@ -337,7 +337,7 @@ export class Intake {
   #tryOffer({ item, key, seq, rejected }) {
     const slot = this.#state.offer(item, key, seq, rejected);
     if (typeof slot === "number") return slot;
-    const ticket = new Ticket(this, slot.handle, slot.seq);
+    const ticket = new Ticket(this, slot.index, slot.seq);
     slot.ticket = ticket;
     this.#end = Math.max(this.#end, slot.seq + 1);
     return ticket;
@@ -373,7 +373,7 @@ export class Intake {
     // it was left behind meanwhile
     if (slot === undefined) return;
     const { ticket, failed, result } = slot;
-    this.#takeBack((handle) => this.#state.released(handle));
+    this.#takeBack((slot) => this.#state.released(slot));
     if (ticket !== undefined) this.hand(ticket, failed ? c.FAILED : c.OK, result);
   }
 
@@ -382,7 +382,7 @@ export class Intake {
     const slot = this.#delivering;
     if (slot === undefined) return;
     this.fatal(slot.ticket, error);
-    this.#takeBack((handle) => this.#state.undelivered(handle));
+    this.#takeBack((slot) => this.#state.undelivered(slot));
   }
 
   #onDelivered = () => this.#state.enter(() => this.#delivered());
@@ -390,13 +390,12 @@ export class Intake {
   /** @param {unknown} error */
   #onUndelivered = (error) => this.#state.enter(() => this.#undelivered(error));
 
-  /** @param {(handle: number) => void} command */
+  /** @param {(slot: Slot) => void} command */
   #takeBack(command) {
     const slot = /** @type {Slot} */ (this.#delivering);
     this.#delivering = undefined;
-    const { handle } = slot;
     slot.clear();
-    command(handle);
+    command(slot);
     this.#state.settle();
   }
 

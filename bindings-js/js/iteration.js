@@ -1,5 +1,5 @@
 // @ts-check
-import { FAILED, FATAL } from "./core.js";
+import { FAILED, FATAL } from "./codes.js";
 import { Deferred, rejected } from "./promises.js";
 import { Queue } from "./queue.js";
 
@@ -105,9 +105,8 @@ export class Iteration {
     const slot = this.#lent;
     if (slot === undefined) return;
     this.#lent = undefined;
-    const { handle } = slot;
     slot.clear();
-    this.#state.released(handle);
+    this.#state.released(slot);
     this.#state.drain();
   }
 

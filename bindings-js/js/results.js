@@ -1,5 +1,5 @@
 // @ts-check
-import { FAILED, OK } from "./core.js";
+import { FAILED, FATAL } from "./codes.js";
 import { Deferred, rejected } from "./promises.js";
 import { Queue } from "./queue.js";
 import { Source } from "./source.js";
@@ -47,17 +47,11 @@ export class Results {
       if (this.#waiting.size === 0 && !this.#isEnded) {
         const result = this.#handOut();
         if (result !== undefined) {
-          this.#state.settle();
           this.#state.step();
           return Promise.resolve(result);
         }
       }
-      /** @type {Deferred<Result>} */
-      const waiting = new Deferred();
-      this.#waiting.push(waiting);
-      this.#state.settle();
-      this.#state.step();
-      return waiting.promise;
+      return this.#wait();
     } catch (error) {
       return rejected(error);
     }
@@ -102,6 +96,15 @@ export class Results {
     this.#state.plan();
   }
 
+  #wait() {
+    /** @type {Deferred<Result>} */
+    const waiting = new Deferred();
+    this.#waiting.push(waiting);
+    this.#state.settle();
+    this.#state.step();
+    return waiting.promise;
+  }
+
   /**
    * The next result, if it is there.
    * @returns {Result | undefined}
@@ -109,18 +112,20 @@ export class Results {
   #handOut() {
     const slot = this.#state.take();
     if (slot === undefined) return undefined;
-    const { what, attempt } = this.#state;
-    const { result, item, seq, key } = slot;
+    const { what } = this.#state;
+    const value = what === FAILED ? this.#asFailure(slot) : slot.result;
     slot.clear();
     this.#state.drain();
-    if (what === OK) return { value: result, done: false };
-    if (what === FAILED) {
-      return { value: new Failure(result, item, seq, attempt, key), done: false };
-    }
+    if (what !== FATAL) return { value, done: false };
     this.#isEnded = true;
-    this.#error = { error: result };
+    this.#error = { error: value };
     this.#closing = this.#source.close();
     return undefined;
+  }
+
+  /** @param {import("./slot.js").Slot} slot */
+  #asFailure({ result, item, seq, key }) {
+    return new Failure(result, item, seq, this.#state.attempt, key);
   }
 
   // what the source tells
@@ -177,7 +182,7 @@ export class Results {
   }
 
   step() {
-    return this.#isStarted && this.#state.wants > 0 && this.#source.read();
+    return this.#state.isWanting && this.#isStarted && this.#source.read();
   }
 
   offer() {

@@ -1,12 +1,11 @@
 // @ts-check
-import { FAILED, OK } from "./core.js";
+import { FAILED, OK } from "./codes.js";
 
 /**
  * What belongs to a slot: of the item that is in it now. Its two callbacks are made once, for at most one attempt uses
  * a slot at a time, detached ones included.
  */
 export class Slot {
-  handle = 0;
   seq = 0;
   /** The number of the last attempt. */
   number = 0;
@@ -22,8 +21,9 @@ export class Slot {
   /** @type {import("./attempt.js").Attempt | undefined} What runs. */
   attempt = undefined;
 
-  /** @param {import("./state.js").State} state */
-  constructor(state) {
+  /** @param {number} index @param {import("./state.js").State} state */
+  constructor(index, state) {
+    this.index = index;
     /** @param {unknown} value */
     this.ok = (value) => state.ended(this, OK, value);
     /** @param {unknown} error */
@@ -35,6 +35,7 @@ export class Slot {
     this.item = undefined;
     this.key = undefined;
     this.result = undefined;
+    this.failed = false;
     this.ticket = undefined;
   }
 }

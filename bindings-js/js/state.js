@@ -17,16 +17,16 @@
 import { Core, shared_memory } from "#core";
 import { Attempt } from "./attempt.js";
 import * as clock from "./clock.js";
-import * as c from "./core.js";
+import * as c from "./codes.js";
+import * as border from "./core.js";
 import { Lanes, NO_LANE } from "./lanes.js";
 import { isThenable } from "./promises.js";
 import { Queue } from "./queue.js";
 import { Slot } from "./slot.js";
 
-/** The bits of a handle that are the number of its slot. */
-const SLOT = 2 ** 20 - 1;
 const NOW = Promise.resolve();
 const nothing = () => {};
+const NOTHING = new Int32Array(c.RECORDS);
 /** How many handlers may end in the call that starts them before timers and IO get a turn. */
 const BURST = 256;
 
@@ -49,7 +49,7 @@ const BURST = 256;
 export class State {
   /** @type {Core | undefined} */
   #core;
-  /** @type {any} A Float64Array in the memory of the module. */
+  /** @type {any} An Int32Array in the memory of the module. */
   #cells;
   /** @type {Slot[]} */
   #slots = [];
@@ -67,42 +67,47 @@ export class State {
   #isOffering = false;
   /** How many handlers run. */
   #running = 0;
-  #isStepping = false;
   #isScheduled = false;
-  #isResting = false;
+  /** Within a step, or resting from one. */
+  #isBusy = false;
   #burst = 0;
   #isDrained = false;
-  /** When the core wants to be called, and when the timer is set for. */
-  #wanted = -1;
+  /** There may be records. */
+  #isRecorded = true;
+  /** When the core wants to be called, or -1. */
   #due = -1;
   /** @type {unknown} */
   #timer = undefined;
   /** @type {any} What {@link stats} says once the core is gone. */
   #lastStats;
 
-  /** How many items a stream may read now. */
-  wants = 0;
-  /** Of the result taken or lent last: what it is, and its last attempt. */
+  /** Whether a stream may read. */
+  isWanting = false;
+  /** Of the result taken or lent last: what it is. */
   what = 0;
-  attempt = 0;
 
   /** @param {import("./options.js").Settings} settings @param {Owner} owner */
   constructor(settings, owner) {
     const { concurrency, capacity, ordered, emit, key, start } = settings;
     this.#owner = owner;
-    this.#core = c.construct(
+    this.#core = border.construct(
       () => new Core(concurrency, capacity, ordered, emit, key !== undefined, start),
     );
     this.#cells = this.#map(this.#core);
-    this.wants = this.#cells[c.WANTS];
+    this.drain();
   }
 
   // getters
 
+  /** Of the result taken or lent last: its last attempt. */
+  get attempt() {
+    return this.#view()[c.ATTEMPT];
+  }
+
   /** The error at the failed position, while its item is in flight. @returns {{ error: unknown } | undefined} */
   failure() {
-    const handle = this.#ask((core) => core.failed(), -1);
-    return handle < 0 ? undefined : { error: this.#slot(handle).result };
+    const index = this.#ask((core) => core.failed(), -1);
+    return index < 0 ? undefined : { error: this.#slot(index).result };
   }
 
   /** The lowest number in flight, or -1. */
@@ -112,17 +117,20 @@ export class State {
 
   /** Times in milliseconds. */
   stats() {
-    return this.#ask((core) => this.#readStats(core), this.#lastStats);
+    return this.#ask((core) => {
+      const numbers = core.stats(clock.look());
+      const stats = Object.fromEntries(border.STATS.map((name, k) => [name, numbers[k]]));
+      return { ...stats, oldestAge: Number(stats.oldestAge) / 1000 };
+    }, this.#lastStats);
   }
 
   /** What the next release waits for; undefined where nothing is in flight. Times in milliseconds. */
   whyBlocked() {
     return this.#ask((core) => {
-      const state = core.why_blocked(clock.look());
-      if (state === undefined) return undefined;
-      const [seq, attempt, age, waiting] = this.#view(core).subarray(c.RECORDS);
+      const [seq, attempt, age = 0, waiting, state = 0] = core.why_blocked(clock.look());
+      if (seq === undefined) return undefined;
       const { key } = this.#slots.find((slot) => slot.seq === seq) ?? {};
-      return { seq, key, attempt, age: age / 1000, waiting, state };
+      return { seq, key, attempt, age: age / 1000, waiting, state: border.STATES[state] };
     }, undefined);
   }
 
@@ -146,29 +154,32 @@ export class State {
       isNew = lane === NO_LANE;
       if (isNew) lane = this.#lanes.add(key);
     }
-    let handle;
+    let answer;
     try {
-      handle =
+      answer =
         seq === undefined
           ? core.push(clock.now(), lane, rejected !== undefined)
           : core.push_at(clock.now(), lane, rejected !== undefined, seq);
     } catch (error) {
       throw this.#broke(error);
     }
-    if (handle < 0) {
+    if (answer < 0) {
       if (isNew) this.#lanes.forget(lane);
-      return handle;
+      return answer;
     }
-    const index = handle & SLOT;
-    if (index === this.#slots.length) this.#slots.push(new Slot(this));
-    const slot = this.#slot(handle);
-    slot.handle = handle;
-    slot.seq = this.#view(core)[c.SEQ];
+    this.#note(answer);
+    const index = answer & c.SLOT;
+    if (index === this.#slots.length) this.#slots.push(new Slot(index, this));
+    const slot = this.#slot(index);
+    const cells = this.#view();
+    slot.seq = border.whole(cells[c.SEQ], cells[c.SEQ + 1]);
     slot.number = 0;
     slot.item = item;
-    slot.key = key;
-    slot.result = rejected?.error;
-    slot.failed = rejected !== undefined;
+    if (key !== undefined) slot.key = key;
+    if (rejected !== undefined) {
+      slot.result = rejected.error;
+      slot.failed = true;
+    }
     return slot;
   }
 
@@ -182,9 +193,9 @@ export class State {
     this.#ask((core) => core.end(clock.now()), undefined);
   }
 
-  /** @param {number} handle @returns {boolean} */
-  cancel(handle) {
-    return this.#ask((core) => core.cancel(clock.now(), handle), false);
+  /** @param {number} index of the item's slot @returns {boolean} */
+  cancel(index) {
+    return this.#ask((core) => core.cancel(clock.now(), index), false);
   }
 
   /** @param {number | undefined} timeout in milliseconds */
@@ -200,31 +211,29 @@ export class State {
   take() {
     const core = this.#core;
     if (core === undefined) return undefined;
-    let handle;
+    let answer;
     try {
-      handle = core.take(clock.now());
+      answer = core.take(clock.now());
     } catch (error) {
       throw this.#broke(error);
     }
-    return handle < 0 ? undefined : this.#lent(core, handle);
+    if (answer >= 0) this.#note(answer);
+    return this.#lent(answer);
   }
 
   /** Lends the next result: it keeps its place until it is released. @returns {Slot | undefined} */
   lend() {
-    return this.#ask((core) => {
-      const handle = core.lend();
-      return handle < 0 ? undefined : this.#lent(core, handle);
-    }, undefined);
+    return this.#lent(this.#ask((core) => core.lend(), -1));
   }
 
-  /** @param {number} handle */
-  released(handle) {
-    this.#ask((core) => core.released(clock.now(), handle), undefined);
+  /** @param {Slot} slot lent */
+  released({ index }) {
+    this.#ask((core) => core.released(clock.now(), index), undefined);
   }
 
-  /** @param {number} handle */
-  undelivered(handle) {
-    this.#ask((core) => core.undelivered(clock.now(), handle), undefined);
+  /** @param {Slot} slot lent */
+  undelivered({ index }) {
+    this.#ask((core) => core.undelivered(clock.now(), index), undefined);
   }
 
   /**
@@ -244,7 +253,6 @@ export class State {
   settle() {
     this.drain();
     this.#owner.serve();
-    if (this.#wanted !== this.#due) this.#arm();
     if (this.#isDrained) this.#free();
   }
 
@@ -255,7 +263,7 @@ export class State {
 
   /** Plans a step. */
   plan() {
-    if (this.#isScheduled || this.#isStepping || this.#isResting) return;
+    if (this.#isScheduled || this.#isBusy) return;
     this.#isScheduled = true;
     // not queueMicrotask: it is slower in Node
     NOW.then(this.#onTick);
@@ -265,27 +273,25 @@ export class State {
    * The driver's own step: here, and nowhere else, code of the user's is called.
    */
   step() {
-    if (this.#isStepping || this.#isResting) return;
-    this.#isStepping = true;
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    let isResting = false;
     try {
       for (;;) {
-        while (this.#signals.size > 0) this.#stop();
+        if (this.#signals.size > 0) this.#stop();
         const slot = this.#runs.shift();
-        if (slot === undefined) {
-          if (this.#owner.step()) continue;
-          break;
-        }
-        this.#begin(slot);
-        if (this.#burst >= BURST) {
-          this.#burst = 0;
-          this.#isResting = true;
-          clock.soon(this.#onRested);
+        if (slot !== undefined) {
+          this.#begin(slot);
+          isResting = this.#burst >= BURST;
+          if (isResting) break;
+        } else if (!this.#owner.step()) {
           break;
         }
       }
     } finally {
-      this.#isStepping = false;
+      this.#isBusy = isResting;
     }
+    if (isResting) clock.soon(this.#onRested);
   }
 
   /**
@@ -298,7 +304,7 @@ export class State {
       this.settle();
       this.step();
     } catch (error) {
-      c.swallow(error);
+      border.swallow(error);
     }
   }
 
@@ -313,7 +319,7 @@ export class State {
       this.#complete(slot, outcome, value);
       this.step();
     } catch (error) {
-      c.swallow(error);
+      border.swallow(error);
     }
   }
 
@@ -323,14 +329,16 @@ export class State {
   };
 
   #onRested = () => {
-    this.#isResting = false;
+    this.#isBusy = false;
+    this.#burst = 0;
     this.enter(nothing);
   };
 
   #onTimer = () => {
     this.#timer = undefined;
-    this.#due = -1;
     this.enter(() => this.#ask((core) => core.handle_timeout(clock.look()), undefined));
+    // a host's timer may be early
+    if (this.#timer === undefined) this.#arm();
   };
 
   // helpers
@@ -363,13 +371,14 @@ export class State {
     this.#running--;
     const core = this.#core;
     if (core === undefined) return;
-    let isSettled;
+    let answer;
     try {
-      isSettled = core.complete(clock.now(), slot.handle, slot.number, outcome);
+      answer = core.complete(clock.now(), slot.index, slot.number, outcome);
     } catch (error) {
       throw this.#broke(error);
     }
-    if (isSettled) {
+    this.#note(answer);
+    if ((answer & c.SETTLED) !== 0) {
       slot.result = value;
       slot.failed = outcome === c.FAILED;
       // a failure shows its item
@@ -378,51 +387,72 @@ export class State {
     this.settle();
   }
 
-  /** Tells a handler to stop, which calls its listeners. It may have ended meanwhile. */
+  /** Tells handlers to stop, which calls their listeners. They may have ended meanwhile. */
   #stop() {
-    const { attempt } = /** @type {Slot} */ (this.#signals.shift());
-    if (attempt !== undefined) Attempt.stop(attempt);
+    for (let slot = this.#signals.shift(); slot !== undefined; slot = this.#signals.shift()) {
+      if (slot.attempt !== undefined) Attempt.stop(slot.attempt);
+    }
   }
 
   /** Does what the records say. */
   drain() {
-    for (;;) {
-      const core = this.#core;
-      if (core === undefined) return;
-      const cells = this.#view(core);
+    if (this.#isRecorded) this.#drainAll();
+  }
+
+  #drainAll() {
+    do {
+      this.#isRecorded = false;
+      const cells = this.#view();
       const count = cells[c.COUNT];
       cells[c.COUNT] = 0;
-      for (let k = 0; k < count; k++) this.#record(cells, c.RECORDS + c.WIDTH * k);
-      if (count === c.MOST) {
-        this.#ask((core) => core.drain(), undefined);
-        continue;
+      for (let k = 0, at = c.RECORDS; k < count; k++, at += c.WIDTH) {
+        if (cells[at] === c.RUN) {
+          const slot = this.#slot(cells[at + 1]);
+          slot.number = cells[at + 2];
+          this.#runs.push(slot);
+        } else {
+          this.#record(cells, at);
+        }
       }
-      this.wants = cells[c.WANTS];
-      this.#wanted = cells[c.DUE];
-      const slot = this.#unbegun.shift();
-      if (slot !== undefined) {
-        const { handle, number } = slot;
-        this.#ask((core) => core.complete(clock.now(), handle, number, c.CANCELLED), false);
-        continue;
-      }
-      if (!this.#hasRoom && !this.#isOffering) return;
+      this.isWanting = cells[c.WANTS] !== 0;
+      if (count === c.MOST) this.#ask((core) => core.drain(), undefined);
+      else this.#followUp();
+    } while (this.#isRecorded);
+  }
+
+  /** Takes note of what follows from a command. @param {number} answer */
+  #note(answer) {
+    this.isWanting = (answer & c.WANTED) !== 0;
+    if ((answer & c.RECORDED) !== 0) this.#isRecorded = true;
+  }
+
+  /** @param {number} answer the slot of a result and what it is, or -1 */
+  #lent(answer) {
+    if (answer < 0) return undefined;
+    this.what = (answer >> c.WHAT_FROM) & 3;
+    return this.#slot(answer & c.SLOT);
+  }
+
+  /** Gives the next command that follows from the records. */
+  #followUp() {
+    if (this.#unbegun.size > 0) {
+      const { index, number } = /** @type {Slot} */ (this.#unbegun.shift());
+      this.#ask((core) => core.complete(clock.now(), index, number, c.CANCELLED), 0);
+    } else if (this.#hasRoom || this.#isOffering) {
       const isFresh = this.#hasRoom;
       this.#hasRoom = false;
       this.#isOffering = this.#owner.offer(isFresh);
-      if (!this.#isOffering) return;
+      if (this.#isOffering) this.#isRecorded = true;
     }
   }
 
   /** @param {any} cells @param {number} at */
   #record(cells, at) {
     const first = cells[at + 1];
-    const slot = this.#slot(first);
+    const second = cells[at + 2];
     switch (cells[at]) {
-      case c.RUN:
-        slot.number = cells[at + 2];
-        this.#runs.push(slot);
-        break;
-      case c.SIGNAL:
+      case c.SIGNAL: {
+        const slot = this.#slot(first);
         if (slot.attempt !== undefined) {
           this.#signals.push(slot);
         } else {
@@ -430,16 +460,21 @@ export class State {
           this.#unbegun.push(slot);
         }
         break;
-      case c.PASSED:
-        this.#owner.passed(slot, cells[at + 2]);
+      }
+      case c.PASSED: {
+        const slot = this.#slot(first);
+        this.#owner.passed(slot, second);
         slot.clear();
         break;
-      case c.LEFT:
-        this.#owner.left(slot, cells[at + 2], cells[at + 3]);
+      }
+      case c.LEFT: {
+        const slot = this.#slot(first);
+        this.#owner.left(slot, second, cells[at + 3]);
         slot.clear();
         break;
+      }
       case c.LOST:
-        this.#owner.lost(first, cells[at + 2]);
+        this.#owner.lost(border.whole(first, second), border.whole(cells[at + 3], cells[at + 4]));
         break;
       case c.ROOM:
         this.#hasRoom = true;
@@ -451,34 +486,16 @@ export class State {
         this.#isDrained = true;
         this.#owner.drained();
         break;
+      case c.TIMER:
+        clock.clear(this.#timer);
+        this.#due = first < 0 ? -1 : border.whole(first, second);
+        this.#arm();
+        break;
     }
   }
 
-  /** @param {Core} core @param {number} handle */
-  #lent(core, handle) {
-    const cells = this.#view(core);
-    this.what = cells[c.WHAT];
-    this.attempt = cells[c.ATTEMPT];
-    return this.#slot(handle);
-  }
-
   #arm() {
-    clock.clear(this.#timer);
-    this.#due = this.#wanted;
     this.#timer = this.#due < 0 ? undefined : clock.set(this.#onTimer, this.#due);
-  }
-
-  /** @param {Core} core */
-  #readStats(core) {
-    core.stats(clock.look());
-    /** @type {any} */
-    const stats = {};
-    const cells = this.#view(core);
-    c.STATS.forEach((name, k) => {
-      stats[name] = cells[c.RECORDS + k];
-    });
-    stats.oldestAge /= 1000;
-    return stats;
   }
 
   /** Gives the core back. Handlers that were not waited for still have to be counted. */
@@ -486,30 +503,37 @@ export class State {
     const core = this.#core;
     if (core === undefined || this.#running > 0) return;
     this.#lastStats = this.stats();
-    this.#core = undefined;
-    clock.clear(this.#timer);
+    this.#letGo();
     core.free();
   }
 
-  /** @param {number} handle @returns {Slot} */
-  #slot(handle) {
-    return /** @type {Slot} */ (this.#slots[handle & SLOT]);
+  /** There is no core any more: nothing is wanted, nothing follows. */
+  #letGo() {
+    this.#core = undefined;
+    this.#cells = NOTHING;
+    this.isWanting = false;
+    this.#due = -1;
+    clock.clear(this.#timer);
+  }
+
+  /** @param {number} index @returns {Slot} */
+  #slot(index) {
+    return /** @type {Slot} */ (this.#slots[index]);
   }
 
   /**
    * The cells: as the memory grows, it moves.
-   * @param {Core} core
    * @returns {any}
    */
-  #view(core) {
-    if (this.#cells.length === 0) this.#cells = this.#map(core);
+  #view() {
+    if (this.#cells.length === 0 && this.#core !== undefined) this.#cells = this.#map(this.#core);
     return this.#cells;
   }
 
   /** @param {Core} core */
   #map(core) {
     const { buffer } = /** @type {WebAssembly.Memory} */ (shared_memory());
-    return new Float64Array(buffer, core.cells(), c.RECORDS + c.WIDTH * c.MOST);
+    return new Int32Array(buffer, core.cells(), c.RECORDS + c.WIDTH * c.MOST);
   }
 
   /**
@@ -521,6 +545,7 @@ export class State {
   #ask(question, otherwise) {
     if (this.#core === undefined) return otherwise;
     try {
+      this.#isRecorded = true;
       return question(this.#core);
     } catch (error) {
       throw this.#broke(error);
@@ -529,10 +554,9 @@ export class State {
 
   /** @param {unknown} error */
   #broke(error) {
-    const cause = c.trapped(error);
+    const cause = border.trapped(error);
     if (cause !== error) {
-      this.#core = undefined;
-      clock.clear(this.#timer);
+      this.#letGo();
       this.#owner.broke(cause);
     }
     return cause;

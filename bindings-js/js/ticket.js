@@ -1,7 +1,7 @@
 // @ts-check
 import { Deferred, quiet, rejected } from "./promises.js";
 
-/** @typedef {{ cancel(handle: number): boolean }} Canceller */
+/** @typedef {{ cancel(slot: number): boolean }} Canceller */
 
 const PENDING = 0;
 const OK = 1;
@@ -19,7 +19,7 @@ function warn({ seq, message }) {
 /** What `enqueue` gives for an accepted item. It is no promise itself, so that waiting for room is not waiting for work. */
 export class Ticket {
   #owner;
-  #handle;
+  #slot;
   #seq;
   #status = PENDING;
   #isCancelled = false;
@@ -30,10 +30,10 @@ export class Ticket {
   /** @type {Promise<unknown> | undefined} */
   #promise;
 
-  /** @param {Canceller} owner @param {number} handle @param {number} seq */
-  constructor(owner, handle, seq) {
+  /** @param {Canceller} owner @param {number} slot @param {number} seq */
+  constructor(owner, slot, seq) {
     this.#owner = owner;
-    this.#handle = handle;
+    this.#slot = slot;
     this.#seq = seq;
   }
 
@@ -55,7 +55,7 @@ export class Ticket {
   }
 
   cancel() {
-    return this.#status === PENDING && this.#owner.cancel(this.#handle);
+    return this.#status === PENDING && this.#owner.cancel(this.#slot);
   }
 
   #read() {

@@ -73,6 +73,8 @@ async function bundle(entry, outfile, format) {
     platform: "neutral",
     target: "es2022",
     loader: { ".wasm": "binary" },
+    // Writes the numbers of js/codes.js into the code: an engine looks a name up at each use.
+    minifySyntax: true,
     plugins: [built],
     // A bare name would be a dependency that nobody installs.
     packages: "bundle",

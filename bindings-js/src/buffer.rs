@@ -3,8 +3,6 @@
 use inorder::{Insert, Sequencer, SequencerOptions};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::NONE;
-
 /// A [`Sequencer`].
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -56,7 +54,7 @@ impl Numbers {
 
     /// Lets the next number leave and returns it, or none.
     pub fn pop(&mut self) -> f64 {
-        self.sequencer.pop().map_or(NONE, |seq| seq as f64)
+        self.sequencer.pop().map_or(-1.0, |seq| seq as f64)
     }
 
     /// Gives up what is missing below `seq`.

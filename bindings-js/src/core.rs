@@ -3,52 +3,62 @@
 use core::time::Duration;
 
 use inorder::{
-    Arrival, Completion, Dispatcher, Event, Handle, Lane, OnFailure, Options, Outcome, PushError,
-    Rest, Source, SourceOptions, Time, What, Why,
+    Arrival, BlockedState, Completion, Dispatcher, Event, Handle, Lane, OnFailure, Options,
+    Outcome, PushError, Rest, Source, SourceOptions, Time, What, Why,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::NONE;
-
-// What a command leaves in the cells, by index; `js/state.js` has the same table.
-/// How many records are there.
+// What a command leaves in the cells, by index; `js/core.js` has the same table.
+/// How many records there are.
 const COUNT: usize = 0;
-/// How many items a stream may read now.
+/// Whether a stream may read.
 const WANTS: usize = 1;
-/// When to call `handle_timeout`, or [`NONE`].
-const DUE: usize = 2;
-/// The position of the item that was pushed or lent.
-const SEQ: usize = 3;
+/// The position of the item that was pushed, in two cells.
+const SEQ: usize = 2;
 /// The last attempt of the item that was lent.
 const ATTEMPT: usize = 4;
-/// What was lent: a result, a failure, or the failure with which everything ends.
-const WHAT: usize = 5;
 /// The first record.
-const RECORDS: usize = 8;
+const RECORDS: usize = 5;
 
 /// Cells of a record: its kind, then what belongs to it.
-const WIDTH: usize = 4;
+const WIDTH: usize = 5;
 /// The most records at a time. A command that leaves as many is followed by `drain`.
 const MOST: usize = 64;
 
-/// The answers of an offer that was not accepted.
-const FULL: f64 = -1.0;
-const CLOSED: f64 = -2.0;
-const DUPLICATE: f64 = -3.0;
-const LATE: f64 = -4.0;
-const TOO_FAR: f64 = -5.0;
-const NUMBERING: f64 = -6.0;
+/// Where a number is expected and there is none.
+const NONE: i32 = -1;
 
-/// A [`Dispatcher`] with one source. Times are microseconds, handles are their bits.
+// What the commands that are given for each item return: a slot, and above it these bits.
+/// What was lent, in two bits: a result, a failure, or the failure with which everything ends.
+const WHAT: i32 = 1 << 20;
+/// The outcome counts.
+const SETTLED: i32 = 1 << 20;
+/// There are records.
+const RECORDED: i32 = 1 << 22;
+/// A stream may read.
+const WANTED: i32 = 1 << 23;
+
+/// The answers of an offer that was not accepted.
+const FULL: i32 = -1;
+const CLOSED: i32 = -2;
+const DUPLICATE: i32 = -3;
+const LATE: i32 = -4;
+const TOO_FAR: i32 = -5;
+const NUMBERING: i32 = -6;
+
+/// A [`Dispatcher`] with one source. Times are microseconds; an item is known by its slot while it is in it.
 ///
 /// Each command drains the dispatcher into the cells: an array in the module's memory, which JavaScript reads without
-/// a call.
+/// a call. They are 32 bits wide, because JavaScript is quickest with such numbers; longer ones take two.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Core {
     dispatcher: Dispatcher,
     source: Source,
-    cells: Box<[f64; RECORDS + WIDTH * MOST]>,
+    /// The item in each slot.
+    handles: Vec<Handle>,
+    due: Option<Time>,
+    cells: Box<[i32; RECORDS + WIDTH * MOST]>,
 }
 
 #[wasm_bindgen]
@@ -78,31 +88,33 @@ impl Core {
             of_source = of_source.sequenced(start as u64);
         }
         let source = dispatcher.open_source(of_source).ok_or("closed")?;
-        let mut core = Self { dispatcher, source, cells: Box::new([NONE; RECORDS + WIDTH * MOST]) };
+        let cells = Box::new([0; RECORDS + WIDTH * MOST]);
+        let mut core = Self { dispatcher, source, handles: Vec::new(), due: None, cells };
         core.drain();
         Ok(core)
     }
 
     /// Where the cells are in the memory.
     #[must_use]
-    pub fn cells(&self) -> *const f64 {
+    pub fn cells(&self) -> *const i32 {
         self.cells.as_ptr()
     }
 
-    /// The item at the failed position, or none.
+    /// The slot of the item at the failed position, or none.
     #[must_use]
-    pub fn failed(&self) -> f64 {
-        self.dispatcher.failed(self.source).map_or(NONE, bits)
+    pub fn failed(&self) -> i32 {
+        self.dispatcher.failed(self.source).map_or(NONE, slot)
     }
 
     /// The lowest number in flight, or none.
     #[must_use]
     pub fn oldest(&self) -> f64 {
-        self.dispatcher.oldest(self.source).map_or(NONE, |seq| seq as f64)
+        self.dispatcher.oldest(self.source).map_or(-1.0, |seq| seq as f64)
     }
 
-    /// Writes the counters over the records, in the order of `Stats`.
-    pub fn stats(&mut self, now: f64) {
+    /// The counters and gauges, in the order of `Stats`.
+    #[must_use]
+    pub fn stats(&self, now: f64) -> Vec<f64> {
         let stats = self.dispatcher.stats(time(now));
         let all = [
             stats.accepted,
@@ -124,20 +136,24 @@ impl Core {
             stats.capacity,
             micros(stats.oldest_age),
         ];
-        for (cell, number) in self.cells[RECORDS..].iter_mut().zip(all) {
-            *cell = number as f64;
-        }
+        all.into_iter().map(|number| number as f64).collect()
     }
 
-    /// Writes seq, attempt, age and waiting over the records and returns the state's name; none where nothing is in
-    /// flight.
-    pub fn why_blocked(&mut self, now: f64) -> Option<String> {
-        let blocked = self.dispatcher.why_blocked(time(now), self.source)?;
-        let all = [blocked.seq, u64::from(blocked.attempt), micros(blocked.age), blocked.waiting];
-        for (cell, number) in self.cells[RECORDS..].iter_mut().zip(all) {
-            *cell = number as f64;
-        }
-        Some(blocked.state.name().into())
+    /// Seq, attempt, age, waiting and state of what the next release waits for; empty where nothing is in flight.
+    #[must_use]
+    pub fn why_blocked(&self, now: f64) -> Vec<f64> {
+        let Some(blocked) = self.dispatcher.why_blocked(time(now), self.source) else {
+            return Vec::new();
+        };
+        let state = match blocked.state {
+            BlockedState::Queued => 0,
+            BlockedState::Running => 1,
+            BlockedState::Missing => 2,
+            BlockedState::Untaken | _ => 3,
+        };
+        let all =
+            [blocked.seq, blocked.attempt.into(), micros(blocked.age), blocked.waiting, state];
+        all.into_iter().map(|number| number as f64).collect()
     }
 
     /// Fires what is due.
@@ -146,17 +162,19 @@ impl Core {
         self.drain();
     }
 
-    /// Offers an item; `lane` beyond the largest number: one of its own. `rejected`: its key could not be had.
-    pub fn push(&mut self, now: f64, lane: u32, rejected: bool) -> f64 {
-        match self.dispatcher.push(time(now), self.source, Lane::new(lane)) {
+    /// Offers an item and returns its slot and bits, or why not. `lane` beyond the largest number: one of its own. `rejected`:
+    /// its key could not be had.
+    pub fn push(&mut self, now: f64, lane: i32, rejected: bool) -> i32 {
+        match self.dispatcher.push(time(now), self.source, Lane::new(lane as u32)) {
             Ok(handle) => self.accepted(now, handle, rejected),
             Err(error) => refused(error),
         }
     }
 
     /// Offers an item with a number of its own.
-    pub fn push_at(&mut self, now: f64, lane: u32, rejected: bool, seq: f64) -> f64 {
-        match self.dispatcher.push_at(time(now), self.source, Lane::new(lane), seq as u64) {
+    pub fn push_at(&mut self, now: f64, lane: i32, rejected: bool, seq: f64) -> i32 {
+        let lane = Lane::new(lane as u32);
+        match self.dispatcher.push_at(time(now), self.source, lane, seq as u64) {
             Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => {
                 self.accepted(now, handle, rejected)
             }
@@ -178,21 +196,22 @@ impl Core {
         self.drain();
     }
 
-    /// Says that an attempt ended: 0 ok, 1 failed, 2 cancelled. True where that is the item's outcome.
-    pub fn complete(&mut self, now: f64, handle: f64, attempt: u32, outcome: u32) -> bool {
+    /// Says that an attempt ended: 0 ok, 1 failed, 2 cancelled. Returns bits.
+    pub fn complete(&mut self, now: f64, slot: i32, attempt: i32, outcome: i32) -> i32 {
         let outcome = match outcome {
             0 => Outcome::Ok,
             1 => Outcome::Failed,
             _ => Outcome::Cancelled,
         };
-        let completion = self.dispatcher.complete(time(now), from_bits(handle), attempt, outcome);
-        self.drain();
-        completion == Completion::Settled
+        let handle = self.handle(slot);
+        let completion = self.dispatcher.complete(time(now), handle, attempt as u32, outcome);
+        let settled = if completion == Completion::Settled { SETTLED } else { 0 };
+        settled | self.drained()
     }
 
     /// Cancels an item.
-    pub fn cancel(&mut self, now: f64, handle: f64) -> bool {
-        let answer = self.dispatcher.cancel(time(now), from_bits(handle));
+    pub fn cancel(&mut self, now: f64, slot: i32) -> bool {
+        let answer = self.dispatcher.cancel(time(now), self.handle(slot));
         self.drain();
         answer
     }
@@ -204,38 +223,38 @@ impl Core {
         self.drain();
     }
 
-    /// Lends the next result and returns its handle, or none.
-    pub fn lend(&mut self) -> f64 {
+    /// Lends the next result and returns its slot and what it is, or none.
+    pub fn lend(&mut self) -> i32 {
         let failed = self.dispatcher.failed(self.source);
         let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
-        self.cells[SEQ] = release.seq as f64;
-        self.cells[ATTEMPT] = f64::from(release.attempt);
-        self.cells[WHAT] = match release.what {
-            What::Ok => 0.0,
-            What::Failed | _ if failed == Some(release.handle) => 2.0,
-            What::Failed | _ => 1.0,
+        self.cells[ATTEMPT] = release.attempt as i32;
+        let what = match release.what {
+            What::Ok => 0,
+            What::Failed | _ if failed == Some(release.handle) => 2,
+            What::Failed | _ => 1,
         };
-        bits(release.handle)
+        slot(release.handle) | what * WHAT
     }
 
     /// Says that a result which was lent is taken.
-    pub fn released(&mut self, now: f64, handle: f64) {
-        self.dispatcher.released(time(now), from_bits(handle));
+    pub fn released(&mut self, now: f64, slot: i32) {
+        self.dispatcher.released(time(now), self.handle(slot));
         self.drain();
     }
 
-    /// Lends the next result and takes it.
-    pub fn take(&mut self, now: f64) -> f64 {
-        let handle = self.lend();
-        if handle >= 0.0 {
-            self.released(now, handle);
+    /// Lends the next result, takes it, and returns its slot, what it is, and bits, or none.
+    pub fn take(&mut self, now: f64) -> i32 {
+        let lent = self.lend();
+        if lent == NONE {
+            return NONE;
         }
-        handle
+        self.dispatcher.released(time(now), self.handle(lent % WHAT));
+        lent | self.drained()
     }
 
     /// Says that the delivery of a result which was lent failed.
-    pub fn undelivered(&mut self, now: f64, handle: f64) {
-        self.dispatcher.undelivered(time(now), from_bits(handle));
+    pub fn undelivered(&mut self, now: f64, slot: i32) {
+        self.dispatcher.undelivered(time(now), self.handle(slot));
         self.drain();
     }
 
@@ -246,78 +265,111 @@ impl Core {
             let record = if let Some(event) = self.dispatcher.poll_event() {
                 told(event)
             } else if let Some(run) = self.dispatcher.poll_dispatch() {
-                [RUN, bits(run.handle), f64::from(run.attempt), NONE]
+                [RUN, slot(run.handle), run.attempt as i32, 0, 0]
             } else {
-                break;
+                let due = self.dispatcher.poll_timeout();
+                if due == self.due {
+                    break;
+                }
+                self.due = due;
+                let [high, low] = due.map_or([NONE, 0], |due| halves(due.as_micros()));
+                [TIMER, high, low, 0, 0]
             };
             self.cells[RECORDS + WIDTH * count..][..WIDTH].copy_from_slice(&record);
             count += 1;
         }
-        self.cells[COUNT] = count as f64;
-        self.cells[WANTS] = self.dispatcher.wants(self.source) as f64;
-        self.cells[DUE] = self.dispatcher.poll_timeout().map_or(NONE, |due| due.as_micros() as f64);
+        self.cells[COUNT] = count as i32;
+        self.cells[WANTS] = i32::from(self.dispatcher.wants(self.source) > 0);
     }
 
-    fn accepted(&mut self, now: f64, handle: Handle, rejected: bool) -> f64 {
+    /// Drains and says so in bits.
+    fn drained(&mut self) -> i32 {
+        self.drain();
+        let recorded = if self.cells[COUNT] > 0 { RECORDED } else { 0 };
+        recorded | self.cells[WANTS] * WANTED
+    }
+
+    fn accepted(&mut self, now: f64, handle: Handle, rejected: bool) -> i32 {
         if rejected {
             self.dispatcher.reject(time(now), handle);
         }
-        self.cells[SEQ] = self.dispatcher.seq_of(handle).map_or(NONE, |seq| seq as f64);
-        self.drain();
-        bits(handle)
+        let index = handle.slot().index();
+        if index >= self.handles.len() {
+            self.handles.resize(index + 1, handle);
+        }
+        self.handles[index] = handle;
+        let seq = self.dispatcher.seq_of(handle).unwrap_or(0);
+        self.cells[SEQ..][..2].copy_from_slice(&halves(seq));
+        slot(handle) | self.drained()
+    }
+
+    /// The item in a slot; of a slot that never was, one that is not known.
+    fn handle(&self, slot: i32) -> Handle {
+        self.handles.get(slot as usize).copied().unwrap_or(Handle::from_bits(u64::MAX))
     }
 }
 
 // The kinds of records.
-const RUN: f64 = 0.0;
-const SIGNAL: f64 = 1.0;
-const PASSED: f64 = 2.0;
-const LEFT: f64 = 3.0;
-const LOST: f64 = 4.0;
-const ROOM: f64 = 5.0;
-const LANE_IDLE: f64 = 6.0;
-const DRAINED: f64 = 7.0;
-const OTHER: f64 = 8.0;
+const RUN: i32 = 0;
+const SIGNAL: i32 = 1;
+const PASSED: i32 = 2;
+const LEFT: i32 = 3;
+const LOST: i32 = 4;
+const ROOM: i32 = 5;
+const LANE_IDLE: i32 = 6;
+const DRAINED: i32 = 7;
+const TIMER: i32 = 8;
+const OTHER: i32 = 9;
 
-fn told(event: Event) -> [f64; WIDTH] {
+fn told(event: Event) -> [i32; WIDTH] {
     match event {
-        Event::Signal { handle, attempt, why } => {
-            [SIGNAL, bits(handle), f64::from(attempt), reason(Some(why))]
+        Event::Signal { handle, .. } => [SIGNAL, slot(handle), 0, 0, 0],
+        Event::Passed { handle, why } => [PASSED, slot(handle), reason(Some(why)), 0, 0],
+        Event::Left { handle, rest, why } => [LEFT, slot(handle), reason(why), left(rest), 0],
+        Event::Lost { first, last, .. } => {
+            let ([high, low], [last_high, last_low]) = (halves(first), halves(last));
+            [LOST, high, low, last_high, last_low]
         }
-        Event::Passed { handle, why } => [PASSED, bits(handle), reason(Some(why)), NONE],
-        Event::Left { handle, rest, why } => [LEFT, bits(handle), reason(why), left(rest)],
-        Event::Lost { first, last, .. } => [LOST, first as f64, last as f64, NONE],
-        Event::Room { .. } => [ROOM, NONE, NONE, NONE],
-        Event::LaneIdle { lane } => [LANE_IDLE, f64::from(lane.number()), NONE, NONE],
-        Event::Drained { .. } => [DRAINED, NONE, NONE, NONE],
-        _ => [OTHER, NONE, NONE, NONE],
+        Event::Room { .. } => [ROOM, 0, 0, 0, 0],
+        Event::LaneIdle { lane } => [LANE_IDLE, lane.number() as i32, 0, 0, 0],
+        Event::Drained { .. } => [DRAINED, 0, 0, 0, 0],
+        _ => [OTHER, 0, 0, 0, 0],
     }
 }
 
-fn reason(why: Option<Why>) -> f64 {
+fn reason(why: Option<Why>) -> i32 {
     match why {
-        None => 0.0,
-        Some(Why::Cancelled) => 1.0,
-        Some(Why::Failure) => 2.0,
-        Some(_) => 3.0,
+        None => 0,
+        Some(Why::Cancelled) => 1,
+        Some(Why::Failure) => 2,
+        Some(_) => 3,
     }
 }
 
-fn left(rest: Rest) -> f64 {
+fn left(rest: Rest) -> i32 {
     match rest {
-        Rest::Settled => 0.0,
-        Rest::NeverStarted => 1.0,
-        Rest::Unfinished => 2.0,
-        Rest::Detached => 3.0,
+        Rest::Settled => 0,
+        Rest::NeverStarted => 1,
+        Rest::Unfinished => 2,
+        Rest::Detached => 3,
     }
 }
 
-fn refused(error: PushError) -> f64 {
+fn refused(error: PushError) -> i32 {
     match error {
         PushError::Full => FULL,
         PushError::Closed => CLOSED,
         PushError::Numbering | _ => NUMBERING,
     }
+}
+
+/// A number below 2^62 as two that are not negative: what is above its 31 lowest bits, and these.
+fn halves(number: u64) -> [i32; 2] {
+    [(number >> 31) as i32, (number & 0x7FFF_FFFF) as i32]
+}
+
+fn slot(handle: Handle) -> i32 {
+    handle.slot().index() as i32
 }
 
 fn time(micros: f64) -> Time {
@@ -326,12 +378,4 @@ fn time(micros: f64) -> Time {
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn bits(handle: Handle) -> f64 {
-    handle.to_bits() as f64
-}
-
-fn from_bits(bits: f64) -> Handle {
-    Handle::from_bits(bits as u64)
 }

@@ -8,9 +8,6 @@ mod core;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Stands for "there is none" where a number that is not negative is expected.
-const NONE: f64 = -1.0;
-
 /// Returns the version of the package.
 #[must_use]
 #[wasm_bindgen]
