@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::deadlock::{self, within};
 use crate::engine::Engine;
 use crate::job;
 use crate::offers::Offer;
@@ -153,13 +154,17 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
             if offer.is_none() {
                 return Err(refuse(engine, refusal, seq));
             }
+            let within = within(engine)?;
             let future = this.future(py)?;
             let kept = future.clone_ref(py);
             // the loop's future was Python code: there may be room by now
             let waiting = Engine::act(engine, |state| match state.offer(py, &mut offer) {
                 Ok(()) => Ok(None),
                 Err(refusal) => match offer.take() {
-                    Some(offer) => Ok(Some(state.wait_for_room(offer, kept))),
+                    Some(offer) => {
+                        let offer = Offer { within, ..offer };
+                        Ok(Some(state.wait_for_room(py, offer, kept)))
+                    }
                     None => Err(refusal),
                 },
             });
@@ -181,11 +186,18 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
         },
         Act::Result { ticket } => match ticket.get().poll(py) {
             Some(result) => result.map(Progress::Return),
-            None => Ok(Progress::Wait(ticket.get().wait(py)?, Act::Result { ticket })),
+            None => match ticket.get().wait(py) {
+                Ok(future) => Ok(Progress::Wait(future, Act::Result { ticket })),
+                Err(deadlock) => {
+                    abandon(engine, Act::Result { ticket })?;
+                    Err(deadlock)
+                }
+            },
         },
         Act::Join { end } => {
             if end.is_none() {
                 Engine::enter(engine)?;
+                deadlock::refuse_to_wait_for_all(engine, "join")?;
             }
             let end = end.unwrap_or_else(|| this.state.with(py, |state| state.end));
             match Engine::watch(engine, Watch::Joined(end))? {
@@ -197,6 +209,9 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
             }
         }
         Act::Close { timeout, has_begun } => {
+            if !has_begun && timeout != Some(Duration::ZERO) {
+                deadlock::refuse_to_wait_for_all(engine, "close")?;
+            }
             if let Some(future) = stop(engine, timeout, has_begun)? {
                 return Ok(Progress::Wait(future, Act::Close { timeout, has_begun: true }));
             }

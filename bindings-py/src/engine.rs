@@ -50,7 +50,8 @@ impl Engine {
         settings: Settings,
         source: Option<Kind>,
     ) -> PyResult<Py<Self>> {
-        let Settings { options, concurrency, keyed, start, hooks, is_isolated } = settings;
+        let Settings { options, concurrency, keyed, start, hooks, is_ordered, is_isolated } =
+            settings;
         let mut core = Dispatcher::new(&options)
             .map_err(|error| imports::error(imports::options_error(py), &error.to_string()))?;
         let mut of_source = SourceOptions::new().keyed(keyed);
@@ -88,6 +89,7 @@ impl Engine {
             failure: None,
             is_drained: false,
             is_sequenced: start.is_some(),
+            is_ordered,
             is_isolated,
             end: start.unwrap_or(0),
             armed: None,
@@ -481,7 +483,7 @@ fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj)
         Ok(lane) => (lane, None),
         Err(error) => (None, Some(to_be_raised(py, error))),
     };
-    Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None }
+    Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None, within: None }
 }
 
 fn wrong_loop(py: Python<'_>, text: &str) -> PyErr {

@@ -38,6 +38,7 @@ imports! {
     late_error: "inorder.errors" "Late";
     options_error: "inorder.errors" "OptionsError";
     too_far_error: "inorder.errors" "TooFar";
+    deadlock_error: "inorder.errors" "Deadlock";
     wrong_loop_error: "inorder.errors" "WrongLoop";
 }
 

@@ -8,6 +8,7 @@ mod callback;
 mod clock;
 mod context;
 mod crew;
+mod deadlock;
 mod engine;
 mod imports;
 mod job;

@@ -6,6 +6,7 @@ use inorder::{Arrival, Handle, Lane, PushError, Seq};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::deadlock::Within;
 use crate::raw::Obj;
 use crate::state::{Entry, State};
 use crate::ticket::{Done, Refusal, Ticket};
@@ -20,6 +21,8 @@ pub(crate) struct Offer {
     pub(crate) key_error: Option<Obj>,
     pub(crate) seq: Option<Seq>,
     pub(crate) ticket: Option<Py<Ticket>>,
+    /// Whose task made it.
+    pub(crate) within: Option<Within>,
 }
 
 struct Waiting {
@@ -35,9 +38,30 @@ pub(crate) struct Offers {
     next_id: u64,
     /// There is room: the place of the one to be offered next.
     pub(crate) room: Option<usize>,
+    /// How many of them were made inside a handler or `on_result`.
+    inside: usize,
 }
 
 impl Offers {
+    /// Who waits for room inside.
+    pub(crate) fn inside(&self) -> Vec<Within> {
+        if self.inside == 0 {
+            return Vec::new();
+        }
+        self.waiting.iter().filter_map(|waiting| waiting.offer.within).collect()
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.inside += usize::from(waiting.offer.within.is_some());
+        self.waiting.push_back(waiting);
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Waiting> {
+        let waiting = self.waiting.remove(place)?;
+        self.inside -= usize::from(waiting.offer.within.is_some());
+        Some(waiting)
+    }
+
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.waiting.iter().try_for_each(|waiting| {
             visit.call(&waiting.offer.item)?;
@@ -70,10 +94,11 @@ impl State {
     }
 
     /// Lets an offer wait for room.
-    pub(crate) fn wait_for_room(&mut self, offer: Offer, future: Obj) -> u64 {
+    pub(crate) fn wait_for_room(&mut self, py: Python<'_>, offer: Offer, future: Obj) -> u64 {
         let id = self.offers.next_id;
         self.offers.next_id += 1;
-        self.offers.waiting.push_back(Waiting { id, offer, future });
+        self.offers.push(Waiting { id, offer, future });
+        self.break_deadlock(py);
         id
     }
 
@@ -89,11 +114,20 @@ impl State {
         let Some(place) = self.offers.waiting.iter().position(|waiting| waiting.id == id) else {
             return false;
         };
-        if let Some(Waiting { offer, future, .. }) = self.offers.waiting.remove(place) {
+        if let Some(Waiting { offer, future, .. }) = self.offers.remove(place) {
             self.effects.garbage.push(future);
             self.drop_offer(offer);
         }
         true
+    }
+
+    /// Takes out the offer that waited longest among those made inside: its ticket and its future.
+    pub(crate) fn withdraw_first_inside(&mut self, py: Python<'_>) -> Option<(Py<Ticket>, Obj)> {
+        let place = self.offers.waiting.iter().position(|it| it.offer.within.is_some())?;
+        let Waiting { offer, future, .. } = self.offers.remove(place)?;
+        let ticket = offer.ticket.as_ref().map(|ticket| ticket.clone_ref(py));
+        self.drop_offer(offer);
+        Some((ticket?, future))
     }
 
     /// Counts an offer that was turned away and does not wait.
@@ -108,7 +142,7 @@ impl State {
     /// Offers one of those that wait to the core, if there is room. False where none of them fits.
     pub(crate) fn serve_offers(&mut self, py: Python<'_>) -> bool {
         let Some(place) = self.offers.room else { return false };
-        let Some(Waiting { id, offer, future }) = self.offers.waiting.remove(place) else {
+        let Some(Waiting { id, offer, future }) = self.offers.remove(place) else {
             self.offers.room = None;
             return false;
         };
@@ -118,6 +152,7 @@ impl State {
         let refusal = self.push(py, &mut offer).err();
         match (refusal, offer) {
             (Some(Refusal::Full | Refusal::TooFar), Some(offer)) => {
+                self.offers.inside += usize::from(offer.within.is_some());
                 self.offers.waiting.insert(place, Waiting { id, offer, future });
                 self.effects.garbage.extend(ticket.map(Py::into_any));
                 self.offers.room = is_sequenced.then_some(place + 1);

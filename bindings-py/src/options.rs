@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     /// The first number, where the caller gives them.
     pub(crate) start: Option<Seq>,
     pub(crate) hooks: Hooks,
+    /// Results come out in the order of the items.
+    pub(crate) is_ordered: bool,
     /// Each item gets a task of its own.
     pub(crate) is_isolated: bool,
 }
@@ -90,9 +92,8 @@ impl<'py> Given<'py> {
         if let Some(value) = self.take("capacity")? {
             options = options.capacity(limit("capacity", &value)?);
         }
-        if let Some(value) = self.take("ordered")? {
-            options = options.ordered(flag("ordered", &value)?);
-        }
+        let is_ordered = self.take("ordered")?.map_or(Ok(true), |value| flag("ordered", &value))?;
+        options = options.ordered(is_ordered);
         options = options
             .on_failure(self.take("on_failure")?.map_or(Ok(policy), |value| self::policy(&value))?);
         options.check().map_err(|error| options_error(py, &error.to_string()))?;
@@ -118,6 +119,7 @@ impl<'py> Given<'py> {
             keyed,
             start: None,
             hooks,
+            is_ordered,
             is_isolated,
         })
     }

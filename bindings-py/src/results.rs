@@ -34,6 +34,8 @@ pub(crate) struct Takers {
     lent: Option<Release>,
     /// What an iteration over a processor has and not given back.
     handed_out: Option<Handle>,
+    /// The task that has it.
+    holder: Option<Obj>,
     /// The item that `on_result` has.
     pub(crate) delivering: Option<Handle>,
     pub(crate) deliverer: Option<Py<Worker>>,
@@ -54,8 +56,19 @@ impl Takers {
         Self { is_stream, ..Self::default() }
     }
 
+    /// The task that has a result from an iteration over the processor and has not asked for the next one.
+    pub(crate) fn holder(&self, py: Python<'_>) -> Option<Obj> {
+        self.handed_out.and(self.holder.as_ref()).map(|holder| holder.clone_ref(py))
+    }
+
+    /// Notes the task that got the last result.
+    pub(crate) fn hand_to(&mut self, task: Obj) -> Option<Obj> {
+        self.holder.replace(task)
+    }
+
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.waiting.iter().try_for_each(|(_, future)| visit.call(future))?;
+        visit.call(&self.holder)?;
         visit.call(&self.deliverer)
     }
 }
@@ -278,6 +291,7 @@ impl State {
             return;
         }
         self.takers.iteration = None;
+        self.effects.garbage.extend(self.takers.holder.take());
         self.takers.granted = None;
         self.taking = Taking::Tickets;
         let waiting = std::mem::take(&mut self.takers.waiting);

@@ -17,13 +17,11 @@ impl Engine {
         }
         let Ok(event_loop) = self.event_loop(py) else { return };
         let context = PyDict::new(py);
-        let told = context
+        // a loop that is collected together with this has nobody to tell
+        let _: PyResult<Bound<'_, PyAny>> = context
             .set_item("message", text)
             .and_then(|()| context.set_item("exception", error))
             .and_then(|()| event_loop.call_method1("call_exception_handler", (context,)));
-        if let Err(error) = told {
-            error.write_unraisable(py, None);
-        }
     }
 
     /// Counters and gauges.

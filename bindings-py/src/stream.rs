@@ -9,6 +9,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::call::{Act, Call};
 use crate::callback::Chore;
 use crate::engine::Engine;
+use crate::imports;
 use crate::job;
 use crate::options::Given;
 use crate::raw::{self, Guarded, Obj, Step, Steps, copy_current_context, in_destructor, is_unique};
@@ -143,8 +144,14 @@ pub(crate) fn take_step(
         job::read_source(engine)?;
     }
     match take {
-        Take::Value(value) => Ok(Taken::Value(value)),
-        Take::Failure(failure) => failure.make(py).map(Taken::Value),
+        Take::Value(value) => {
+            note_holder(py, this, iteration)?;
+            Ok(Taken::Value(value))
+        }
+        Take::Failure(failure) => {
+            note_holder(py, this, iteration)?;
+            failure.make(py).map(Taken::Value)
+        }
         Take::Raise(error) => Err(PyErr::from_value(error.into_bound(py))),
         Take::End => Ok(Taken::End),
         Take::Wait => {
@@ -155,6 +162,18 @@ pub(crate) fn take_step(
             Ok(Taken::Wait(future))
         }
     }
+}
+
+/// Notes which task has the result that an iteration over a processor lent.
+#[inline]
+fn note_holder(py: Python<'_>, engine: &Engine, iteration: Option<u64>) -> PyResult<()> {
+    if iteration.is_none() {
+        return Ok(());
+    }
+    let task = imports::current_task(py)?.call0()?.unbind();
+    let before = engine.state.with(py, |state| state.takers.hand_to(task));
+    drop(before);
+    Ok(())
 }
 
 impl Stream {

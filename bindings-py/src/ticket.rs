@@ -5,6 +5,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::deadlock;
 use crate::engine::Engine;
 use crate::imports;
 use crate::raw::{Guarded, Obj, Step, Steps, in_destructor, next};
@@ -52,6 +53,7 @@ pub(crate) enum Refusal {
     Closed,
     Late,
     Duplicate,
+    Deadlock,
 }
 
 /// A copy of [`Done`] that can be looked at outside the cell.
@@ -129,6 +131,9 @@ impl Ticket {
 
     /// A future that is done when the ticket is, stepped until the task can wait for it.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Obj> {
+        if let Some(handle) = self.handle(py) {
+            deadlock::refuse_to_wait_for(self.engine.bind(py), handle)?;
+        }
         let future = self.engine.get().future(py)?;
         let waiting = self.inner.with(py, |inner| std::mem::take(&mut inner.waiters));
         // awaits that were cancelled leave their futures behind
@@ -324,6 +329,10 @@ pub(crate) fn refused(
         Refusal::Late => imports::error(
             imports::late_error(py),
             &format!("{number} was released or given up before"),
+        ),
+        Refusal::Deadlock => imports::error(
+            imports::deadlock_error(py),
+            "all that could make room wait for room, this handler or on_result among them",
         ),
         Refusal::Duplicate => {
             imports::error(imports::duplicate_error(py), &format!("{number} is in flight already"))

@@ -83,6 +83,11 @@ impl Worker {
         }
     }
 
+    /// Whether it is at work for this engine.
+    pub(crate) fn works_for(&self, py: Python<'_>, engine: &Bound<'_, Engine>) -> bool {
+        self.inner.with(py, |inner| inner.engine.as_ref().is_some_and(|own| own.is(engine)))
+    }
+
     /// The attempt that it runs.
     pub(crate) fn doing(&self, py: Python<'_>) -> Option<(Py<Engine>, Handle, u32)> {
         self.inner.with(py, |inner| {
