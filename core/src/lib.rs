@@ -1,5 +1,78 @@
 //! Run async work concurrently, get it back in order.
 //!
+//! - [`InOrderExt`]: a stream in, its results out in order.
+//! - [`Processor`]: a long-lived one, for items that come one by one from anywhere; a ticket for each.
+//! - [`ReorderBuffer`]: arrivals out of order, by sequence number.
+//! - [`Dispatcher`], [`Sequencer`]: the state machines behind them, without IO, clock, threads or payloads.
+//!
+//! Four knobs: how many run at once ([`Options::concurrency`]); whether those with the same key run one after the other
+//! ([`InOrderExt::in_order_by_key`]); whether results come out in order ([`Options::ordered`]); and how many items may
+//! be accepted and not yet released ([`Options::capacity`]), so that one slow item idles nobody.
+//!
+//! ```
+//! # #[cfg(feature = "futures")]
+//! # futures::executor::block_on(async {
+//! use futures::{StreamExt, stream};
+//! use inorder::{InOrderExt, Options};
+//!
+//! let fetch = async |page: u32| format!("page {page}");
+//! let mut pages = stream::iter(1..=3).in_order_map(Options::new().concurrency(64), fetch);
+//! assert_eq!(pages.next().await.as_deref(), Some("page 1"));
+//! # });
+//! ```
+//!
+//! # Any executor
+//! Nothing here spawns, and nothing reads a clock but the [`Clock`] that is given: ready ones are `FuturesTimer`
+//! (feature `futures-timer`) and `TokioTimer` (feature `tokio`). Without the feature `futures` there is no driver, and
+//! without `std` the crate needs `alloc` only.
+//!
+//! # A driver of one's own
+//! The [`Dispatcher`] decides, and its driver does: one command, then everything that it says, results as they are
+//! wanted, the timer last. Payloads stay with the driver, by slot.
+//!
+//! ```
+//! use std::collections::VecDeque;
+//!
+//! use inorder::{Dispatcher, Event, Options, Outcome, Run, SourceOptions, Time};
+//!
+//! /// What follows a command: those that are to be begun, and the slots that are free again.
+//! fn drain(dispatcher: &mut Dispatcher, runs: &mut VecDeque<Run>, slots: &mut [Option<&str>]) {
+//!     loop {
+//!         while let Some(event) = dispatcher.poll_event() {
+//!             if let Event::Passed { handle, .. } = event {
+//!                 slots[handle.slot().index()] = None;
+//!             }
+//!         }
+//!         let Some(run) = dispatcher.poll_dispatch() else { return };
+//!         runs.push_back(run);
+//!     }
+//! }
+//!
+//! let now = Time::from_micros(0);
+//! let mut dispatcher = Dispatcher::new(&Options::new().concurrency(2))?;
+//! let source = dispatcher.open_source(SourceOptions::new()).expect("it is open");
+//! let (mut runs, mut slots, mut out) = (VecDeque::new(), vec![None; 8], Vec::new());
+//!
+//! for word in ["to", "be", "or", "not"] {
+//!     let handle = dispatcher.push(now, source, None).expect("there is room");
+//!     slots[handle.slot().index()] = Some(word);
+//!     drain(&mut dispatcher, &mut runs, &mut slots);
+//! }
+//! // the last that was begun ends first
+//! while let Some(run) = runs.pop_back() {
+//!     dispatcher.complete(now, run.handle, run.attempt, Outcome::Ok);
+//!     drain(&mut dispatcher, &mut runs, &mut slots);
+//!     while let Some(release) = dispatcher.poll_release(source) {
+//!         out.extend(slots[release.handle.slot().index()].take());
+//!         dispatcher.released(now, release.handle);
+//!         drain(&mut dispatcher, &mut runs, &mut slots);
+//!     }
+//!     assert_eq!(dispatcher.poll_timeout(), None, "nothing is due");
+//! }
+//! assert_eq!(out, ["to", "be", "or", "not"]);
+//! # Ok::<(), inorder::OptionsError>(())
+//! ```
+//!
 //! - **Streams**: [`InOrderExt`] gives every stream `in_order`, `in_order_map` and `in_order_by_key`: items in, results
 //!   out, in the order of the items.
 //! - **Processors**: a [`Processor`] is a long-lived queue with back pressure. Each accepted item has a [`Ticket`].
@@ -73,6 +146,8 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+// the drivers are not there to be linked to
+#![cfg_attr(not(feature = "futures"), allow(rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
 
