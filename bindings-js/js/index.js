@@ -1,7 +1,23 @@
 // @ts-check
 export { version } from "#core";
 export { ReorderBuffer } from "./buffer.js";
-export * from "./errors.js";
+export {
+  AttemptTimeoutError,
+  BrokenError,
+  CheckpointError,
+  ClosedError,
+  DeadlineExceededError,
+  DuplicateError,
+  FullError,
+  GapTimeoutError,
+  InOrderError,
+  KeyHaltedError,
+  LateError,
+  NotRisingError,
+  OptionsError,
+  SourceRestartedError,
+  TooFarError,
+} from "./errors.js";
 export { map } from "./map.js";
 export { Processor } from "./processor.js";
 export { transform } from "./transform.js";

@@ -44,8 +44,6 @@ export class Intake {
   #loop;
   /** @type {Slot | undefined} What `onResult` is busy with. */
   #delivering;
-  /** @type {{ error: unknown } | undefined} The failure that ended all. */
-  #failure;
   /** @type {{ error: unknown } | undefined} Why it was aborted from outside. */
   #reason;
   /** @type {Deferred<any> | undefined} Who waits for the end. */
@@ -61,6 +59,8 @@ export class Intake {
 
   /** Everything has left or been reported. */
   isDrained = false;
+  /** @type {{ error: unknown } | undefined} The failure that ended all. */
+  failure;
 
   /**
    * @param {(item: any, attempt: import("./attempt.js").Attempt) => unknown} handler
@@ -210,7 +210,7 @@ export class Intake {
 
   /** The failure with which all ends. @param {Ticket | undefined} ticket @param {unknown} error */
   fatal(ticket, error) {
-    this.#failure = { error };
+    this.failure = { error };
     if (ticket !== undefined) Ticket.reject(ticket, error);
   }
 
@@ -311,7 +311,7 @@ export class Intake {
 
   /** @param {unknown} error */
   broke(error) {
-    this.#failure = { error };
+    this.failure = { error };
     this.drained();
     for (const { waiting, forget } of this.#offers) {
       forget();
@@ -356,7 +356,7 @@ export class Intake {
       const { what } = this.#state;
       const { ticket, result } = slot;
       slot.clear();
-      if (what === c.FATAL) this.#failure = { error: result };
+      if (what === c.FATAL) this.failure = { error: result };
       this.#state.drain();
       if (ticket === undefined) continue;
       if (what === c.OK) {
@@ -407,8 +407,8 @@ export class Intake {
     this.#joins = this.#joins.filter((join) => !isDone(join));
     for (const { waiting, forget } of joins) {
       forget();
-      if (this.#failure === undefined) waiting.resolve();
-      else waiting.reject(this.#failure.error);
+      if (this.failure === undefined) waiting.resolve();
+      else waiting.reject(this.failure.error);
     }
   }
 
@@ -422,10 +422,10 @@ export class Intake {
       detached: payloads(detached),
       lost,
     });
-    if (this.#failure === undefined) {
+    if (this.failure === undefined) {
       closing.resolve(report);
     } else {
-      const { error } = this.#failure;
+      const { error } = this.failure;
       carry(error, report);
       closing.reject(error);
     }
@@ -447,7 +447,7 @@ export class Intake {
   }
 
   #closed() {
-    const cause = this.#failure ?? this.#state.failure() ?? this.#reason;
+    const cause = this.failure ?? this.#state.failure() ?? this.#reason;
     return new ClosedError(cause && { cause: cause.error });
   }
 

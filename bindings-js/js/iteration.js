@@ -111,8 +111,11 @@ export class Iteration {
   }
 
   #end() {
-    this.#isOver = true;
     const waiting = /** @type {Deferred<Result>} */ (this.#waiting.shift());
-    waiting.resolve({ value: undefined, done: true });
+    const { failure } = this.#intake;
+    const isRaised = this.#isOver || failure === undefined;
+    this.#isOver = true;
+    if (isRaised) waiting.resolve({ value: undefined, done: true });
+    else waiting.reject(failure.error);
   }
 }

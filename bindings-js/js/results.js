@@ -203,9 +203,11 @@ export class Results {
 
   /** @param {unknown} error */
   broke(error) {
-    this.#error = { error };
     this.#closing ??= this.#source.close();
+    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
+      waiting.reject(error);
+    }
+    this.#error = { error };
     this.drained();
-    this.serve();
   }
 }

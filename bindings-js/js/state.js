@@ -117,11 +117,14 @@ export class State {
 
   /** Times in milliseconds. */
   stats() {
-    return this.#ask((core) => {
-      const numbers = core.stats(clock.look());
-      const stats = Object.fromEntries(border.STATS.map((name, k) => [name, numbers[k]]));
-      return { ...stats, oldestAge: Number(stats.oldestAge) / 1000 };
-    }, this.#lastStats);
+    return this.#ask(
+      (core) => {
+        const numbers = core.stats(clock.look());
+        const stats = Object.fromEntries(border.STATS.map((name, k) => [name, numbers[k]]));
+        return { ...stats, oldestAge: Number(stats.oldestAge) / 1000 };
+      },
+      { ...this.#lastStats },
+    );
   }
 
   /** What the next release waits for; undefined where nothing is in flight. Times in milliseconds. */

@@ -10,7 +10,9 @@ export class VirtualClock {
   #count = 0;
   #host = { setTimeout, clearTimeout };
 
-  install() {
+  async install() {
+    // the driver looks at the clock once in a turn: not the host's and this one in the same
+    await turn();
     globalThis.setTimeout = (callback, wait = 0) => this.set(callback, wait * 1000);
     globalThis.clearTimeout = (timer) => this.#timers.delete(timer);
     Object.defineProperty(performance, "now", {

@@ -17,7 +17,7 @@ export async function run(text) {
   const lines = text.trimEnd().split("\n");
   if (lines.some((line) => line.startsWith("# skip javascript:"))) return undefined;
   const clock = new VirtualClock();
-  clock.install();
+  await clock.install();
   try {
     const scenario = new Scenario(clock);
     const out = [];
