@@ -22,7 +22,7 @@ use crate::sequencer::{Insert, Sequencer};
 #[derive(Clone, Debug)]
 pub struct ReorderBuffer<T> {
     sequencer: Sequencer,
-    /// By the remainder of the number: the ring of the sequencer has the same size.
+    /// By the remainder of the number, of which no two in the window have the same.
     items: Box<[Option<T>]>,
 }
 
@@ -45,7 +45,7 @@ impl<T> ReorderBuffer<T> {
     /// The capacity is out of its bounds.
     pub fn try_new(options: SequencerOptions) -> Result<Self, OptionsError> {
         let sequencer = Sequencer::new(options)?;
-        let items = core::iter::repeat_with(|| None).take(sequencer.ring_len()).collect();
+        let items = core::iter::repeat_with(|| None).take(sequencer.span()).collect();
         Ok(Self { sequencer, items })
     }
 

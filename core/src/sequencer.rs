@@ -32,13 +32,11 @@ const WORD: u64 = u64::BITS as u64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sequencer {
-    /// For each number from `next` on whether it is in: arrived and not left.
+    /// For each number from `next` on whether it is in: arrived and not left. Below, in the same word, it is stale.
     ring: Box<[u64]>,
     capacity: u64,
     next: Seq,
     expected: Seq,
-    /// One more than the highest number that arrived.
-    end: Seq,
     len: usize,
     /// Whether some number from `next` to `expected` is not in: it left out of turn, or was given up.
     holes: bool,
@@ -81,14 +79,13 @@ impl Sequencer {
     /// The capacity is out of its bounds.
     pub fn new(options: SequencerOptions) -> Result<Self, OptionsError> {
         options.check()?;
-        let words =
-            options.capacity.next_multiple_of(WORD as usize).next_power_of_two() / WORD as usize;
+        // one word more than the window takes, so that the one with `next` in it is never reached from the other end
+        let words = (options.capacity.div_ceil(WORD as usize) + 1).next_power_of_two();
         Ok(Self {
             ring: vec![0; words].into_boxed_slice(),
             capacity: options.capacity as u64,
             next: options.start,
             expected: options.start,
-            end: options.start,
             len: 0,
             holes: false,
         })
@@ -123,14 +120,14 @@ impl Sequencer {
 
     /// The ranges that are missing before the highest number that is in: first and last, both inclusive.
     pub fn missing(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
-        let mut from = self.expected;
+        let (mut from, end) = (self.expected, self.window_end());
         core::iter::from_fn(move || {
-            if from >= self.end {
+            let after = self.find(from, end, true);
+            if after >= end {
                 return None;
             }
-            let after = self.find(from, self.end, true);
             let range = (from, after - 1);
-            from = self.find(after, self.end, false);
+            from = self.find(after, end, false);
             Some(range)
         })
     }
@@ -159,19 +156,22 @@ impl Sequencer {
     /// Takes a number in. Only [`Ready`](Insert::Ready) and [`Held`](Insert::Held) change something.
     #[inline]
     pub fn insert(&mut self, seq: Seq) -> Insert {
-        let insert = self.look(seq);
-        match insert {
-            Insert::Ready => {
-                self.admit(seq);
-                self.expected = seq + 1;
-                if self.end > self.expected {
-                    self.expected = self.find(self.expected, self.end, false);
-                }
-            }
-            Insert::Held => self.admit(seq),
-            Insert::Duplicate | Insert::Late | Insert::TooFar => {}
+        let (word, bit) = self.place(seq);
+        // a number before the next one is as far away as can be
+        let is_admitted = seq.wrapping_sub(self.next) < self.capacity
+            && seq >= self.expected
+            && seq != Seq::MAX
+            && self.ring[word] & bit == 0;
+        if !is_admitted {
+            return self.look(seq);
         }
-        insert
+        self.ring[word] |= bit;
+        self.len += 1;
+        if seq != self.expected {
+            return Insert::Held;
+        }
+        self.expected = self.find(seq + 1, self.window_end(), false);
+        Insert::Ready
     }
 
     /// Lets the next number leave, if it is in.
@@ -181,8 +181,8 @@ impl Sequencer {
         if seq >= self.expected {
             return None;
         }
-        self.remove(seq);
-        self.next = seq + 1;
+        self.len -= 1;
+        self.move_next(seq + 1);
         self.pass_holes();
         Some(seq)
     }
@@ -192,8 +192,7 @@ impl Sequencer {
         if seq <= self.expected {
             return;
         }
-        self.expected = if seq < self.end { self.find(seq, self.end, false) } else { seq };
-        self.end = self.end.max(self.expected);
+        self.expected = self.find(seq, self.window_end(), false);
         self.holes = true;
         self.pass_holes();
     }
@@ -208,47 +207,44 @@ impl Sequencer {
         {
             return false;
         }
-        self.remove(seq);
+        self.len -= 1;
         if seq == self.next {
-            self.next = seq + 1;
+            self.move_next(seq + 1);
         } else {
+            let (word, bit) = self.place(seq);
+            self.ring[word] &= !bit;
             self.holes = true;
         }
         self.pass_holes();
         true
     }
 
-    /// The size of the ring: a power of two, so that a number's place is its remainder.
-    pub(crate) fn ring_len(&self) -> usize {
-        self.ring.len() * WORD as usize
+    /// The least size of an array in which the place of each number in the window is its remainder: a power of two.
+    pub(crate) fn span(&self) -> usize {
+        self.capacity.next_power_of_two() as usize
     }
 
     /// Moves `next` past what has left out of turn or was given up.
     #[inline]
     fn pass_holes(&mut self) {
         if self.holes {
-            self.next = if self.len == 0 {
+            self.move_next(if self.len == 0 {
                 self.expected
             } else {
                 self.find(self.next, self.expected, true)
-            };
+            });
             self.holes = self.next < self.expected;
         }
     }
 
+    /// Moves `next` on. What has left is forgotten a word at a time: below `next` its bit may still be set.
     #[inline]
-    fn remove(&mut self, seq: Seq) {
-        let (word, bit) = self.place(seq);
-        self.ring[word] &= !bit;
-        self.len -= 1;
-    }
-
-    #[inline]
-    fn admit(&mut self, seq: Seq) {
-        let (word, bit) = self.place(seq);
-        self.ring[word] |= bit;
-        self.len += 1;
-        self.end = self.end.max(seq + 1);
+    fn move_next(&mut self, to: Seq) {
+        if to ^ self.next >= WORD {
+            let (word, _) = self.place(self.next);
+            self.ring[word] = 0;
+        }
+        self.next = to;
     }
 
     #[inline]
@@ -263,10 +259,16 @@ impl Sequencer {
         ((seq / WORD) as usize & (self.ring.len() - 1), 1 << (seq % WORD))
     }
 
-    /// The first number from `from` on that is in, or is not; `until` where there is none before it.
+    /// One more than the last number of the window.
+    #[inline]
+    fn window_end(&self) -> Seq {
+        self.next.saturating_add(self.capacity)
+    }
+
+    /// The first number from `from` on that is in, or is not; where there is none before `until`, `until`, or `from` if
+    /// that is beyond it.
     #[inline]
     fn find(&self, from: Seq, until: Seq, is_in: bool) -> Seq {
-        let until = until.min(self.next.saturating_add(self.ring_len() as u64)).max(from);
         let mut at = from;
         while at < until {
             let word = self.ring[(at / WORD) as usize & (self.ring.len() - 1)];
@@ -276,7 +278,7 @@ impl Sequencer {
             }
             at = (at - at % WORD).saturating_add(WORD);
         }
-        until
+        until.max(from)
     }
 }
 

@@ -73,7 +73,7 @@ impl Sequenced {
     fn new(start: Seq, capacity: u32) -> Option<Self> {
         let options = SequencerOptions::new().start(start).capacity(capacity as usize);
         let sequencer = Sequencer::new(options).ok()?;
-        let early = vec![NIL; sequencer.ring_len()].into_boxed_slice();
+        let early = vec![NIL; sequencer.span()].into_boxed_slice();
         Some(Self { sequencer, early, waiting: 0, since: Time::default() })
     }
 
