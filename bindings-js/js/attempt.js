@@ -1,11 +1,13 @@
 // @ts-check
-import { abortError } from "./errors.js";
+import { abortError } from "./abort.js";
+import { BY_CANCEL, BY_FAILURE } from "./codes.js";
 
 /** One run of a handler, as it sees it. */
 export class Attempt {
   /** @type {AbortController | undefined} */
   #controller;
-  #stopped = false;
+  /** @type {(() => unknown) | undefined} Why it is to stop. */
+  #reason;
 
   /** @param {number} seq @param {number} attempt @param {unknown} key */
   constructor(seq, attempt, key) {
@@ -21,7 +23,7 @@ export class Attempt {
   get signal() {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#stopped) this.#controller.abort(stopped());
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason());
     }
     return this.#controller.signal;
   }
@@ -29,11 +31,18 @@ export class Attempt {
   /**
    * Tells a handler to stop.
    * @param {Attempt} attempt
+   * @param {number} why
+   * @param {{ error: unknown } | undefined} reason with which everything was aborted from outside
    */
-  static stop(attempt) {
-    attempt.#stopped = true;
-    attempt.#controller?.abort(stopped());
+  static stop(attempt, why, reason) {
+    attempt.#reason = () => stopped(why, reason);
+    attempt.#controller?.abort(attempt.#reason());
   }
 }
 
-const stopped = () => abortError("the item was cancelled");
+/** @param {number} why @param {{ error: unknown } | undefined} reason */
+function stopped(why, reason) {
+  if (why === BY_CANCEL) return abortError("the item was cancelled");
+  if (why === BY_FAILURE) return abortError("an item before it failed");
+  return reason ? reason.error : abortError("everything is being stopped");
+}

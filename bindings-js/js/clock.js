@@ -4,16 +4,21 @@
 /** What a host's timer can wait at most, in milliseconds; beyond it fires at once. */
 const LONGEST = 2 ** 31 - 1;
 
+// Giving way is no matter of time: it goes on where a test has replaced the timers.
+const { setImmediate } = globalThis;
+
+/** How often the time that was read may be used: a host may drop what would forget it. */
+const USES = 64;
 /** The time of this turn of the event loop, or -1 where nobody has asked yet. */
 let current = -1;
+let uses = 0;
 
 /**
- * The time in whole microseconds. It is read once in a turn of the event loop: a look at the host's clock costs as much
- * as an item.
+ * The time in whole microseconds. It is not read for each item: a look at the host's clock costs as much as one.
  * @returns {number}
  */
 export function now() {
-  return current >= 0 ? current : look();
+  return current >= 0 && ++uses < USES ? current : look();
 }
 
 /**
@@ -21,7 +26,8 @@ export function now() {
  * @returns {number}
  */
 export function look() {
-  if (current < 0) soon(forget);
+  if (current < 0) afterwards(forget);
+  uses = 0;
   current = Math.round(performance.now() * 1000);
   return current;
 }
@@ -52,14 +58,21 @@ let channel;
 const waiting = [];
 
 /**
+ * Calls back in another turn of the event loop, if there is one: this keeps no process alive.
+ * @param {() => void} callback
+ */
+export function afterwards(callback) {
+  if (typeof setImmediate === "function") setImmediate(callback).unref?.();
+  else soon(callback);
+}
+
+/**
  * Calls back in another turn of the event loop, so that timers and IO have theirs.
  * @param {() => void} callback
  */
 export function soon(callback) {
   if (typeof setImmediate === "function") {
-    // nothing of ours keeps a process alive that has nothing else to do
-    const immediate = setImmediate(callback);
-    if (callback === forget) immediate.unref?.();
+    setImmediate(callback);
     return;
   }
   // browsers let a timer wait for 4 ms

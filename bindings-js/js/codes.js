@@ -6,8 +6,9 @@
 export const COUNT = 0;
 export const WANTS = 1;
 export const SEQ = 2;
-export const ATTEMPT = 4;
-export const RECORDS = 5;
+export const EPOCH = 4;
+export const ATTEMPT = 5;
+export const RECORDS = 6;
 export const WIDTH = 5;
 export const MOST = 64;
 
@@ -50,6 +51,7 @@ export const FATAL = 2;
 // Why an item has no result.
 export const NO_REASON = 0;
 export const BY_CANCEL = 1;
+export const BY_FAILURE = 2;
 
 // How far an item had come when all was stopped.
 export const NEVER_STARTED = 1;

@@ -12,7 +12,7 @@ let broken;
  */
 export function trapped(error) {
   if (!(error instanceof WebAssembly.RuntimeError)) return error;
-  broken ??= new BrokenError({ cause: error });
+  broken ??= new BrokenError(undefined, { cause: error });
   return broken;
 }
 

@@ -2,103 +2,136 @@
 
 /** The base of this package's errors. `code` is stable, the text is not. */
 export class InOrderError extends Error {
-  /** @param {string} code @param {string} message @param {ErrorOptions} [options] */
-  constructor(code, message, options) {
-    super(message, options);
-    this.code = code;
-  }
+  code = "INORDER";
 }
 
 /** There is no room, and the offer was not to wait. */
 export class FullError extends InOrderError {
-  constructor(message = "no room: as many items as the capacity allows are in flight") {
-    super("FULL", message);
+  code = "FULL";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "no room: as many items as the capacity allows are in flight", options) {
+    super(message, options);
   }
 }
 
 /** Nothing more is accepted, or the item's turn will not come. A failure that caused it is the `cause`. */
 export class ClosedError extends InOrderError {
-  /** @param {ErrorOptions} [options] */
-  constructor(options) {
-    super("CLOSED", options ? "closed by a failure: see the cause" : "closed", options);
+  code = "CLOSED";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message, options) {
+    super(message ?? (options ? "closed by a failure: see the cause" : "closed"), options);
   }
 }
 
 /** An item with this number is accepted and not released. */
 export class DuplicateError extends InOrderError {
-  constructor(message = "an item with this number is in already") {
-    super("DUPLICATE", message);
+  code = "DUPLICATE";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "an item with this number is in already", options) {
+    super(message, options);
   }
 }
 
 /** The number is released or given up, or before the start. */
 export class LateError extends InOrderError {
-  constructor(message = "the number is released or given up already") {
-    super("LATE", message);
+  code = "LATE";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the number is released or given up already", options) {
+    super(message, options);
   }
 }
 
 /** The number is beyond the window. */
 export class TooFarError extends InOrderError {
-  constructor(message = "the number is beyond the window") {
-    super("TOO_FAR", message);
+  code = "TOO_FAR";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the number is beyond the window", options) {
+    super(message, options);
   }
 }
 
 /** What is missing did not arrive in time. */
 export class GapTimeoutError extends InOrderError {
-  constructor(message = "what is missing did not arrive in time") {
-    super("GAP_TIMEOUT", message);
+  code = "GAP_TIMEOUT";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "what is missing did not arrive in time", options) {
+    super(message, options);
   }
 }
 
 /** The source began its numbers anew. */
 export class SourceRestartedError extends InOrderError {
-  constructor(message = "the source began its numbers anew") {
-    super("RESTARTED", message);
+  code = "RESTARTED";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the source began its numbers anew", options) {
+    super(message, options);
   }
 }
 
 /** Ids were received in no rising order. */
 export class NotRisingError extends InOrderError {
-  constructor(message = "ids were received in no rising order") {
-    super("NOT_RISING", message);
+  code = "NOT_RISING";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "ids were received in no rising order", options) {
+    super(message, options);
   }
 }
 
 /** One run of the handler took too long. */
 export class AttemptTimeoutError extends InOrderError {
-  constructor(message = "the handler took too long") {
-    super("ATTEMPT_TIMEOUT", message);
+  code = "ATTEMPT_TIMEOUT";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the handler took too long", options) {
+    super(message, options);
   }
 }
 
 /** The item was not settled in time. */
 export class DeadlineExceededError extends InOrderError {
-  constructor(message = "the item was not settled in time") {
-    super("DEADLINE", message);
+  code = "DEADLINE";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the item was not settled in time", options) {
+    super(message, options);
   }
 }
 
 /** Closed while the item's key was halted. */
 export class KeyHaltedError extends InOrderError {
-  constructor(message = "closed while the key was halted") {
-    super("KEY_HALTED", message);
+  code = "KEY_HALTED";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "closed while the key was halted", options) {
+    super(message, options);
   }
 }
 
 /** A checkpoint is of another kind, of another source, or damaged. */
 export class CheckpointError extends InOrderError {
-  constructor(message = "the checkpoint cannot be used") {
-    super("CHECKPOINT", message);
+  code = "CHECKPOINT";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the checkpoint cannot be used", options) {
+    super(message, options);
   }
 }
 
 /** The WebAssembly module trapped, which is a defect of this package. Nothing of it can be used any more. */
 export class BrokenError extends InOrderError {
-  /** @param {ErrorOptions} [options] */
-  constructor(options) {
-    super("BROKEN", "the module trapped and cannot be used any more", options);
+  code = "BROKEN";
+
+  /** @param {string} [message] @param {ErrorOptions} [options] */
+  constructor(message = "the module trapped and cannot be used any more", options) {
+    super(message, options);
   }
 }
 
@@ -131,12 +164,4 @@ for (const [name, type] of Object.entries(names)) {
     writable: true,
     configurable: true,
   });
-}
-
-/**
- * The error of what was cancelled, as the host has it.
- * @param {string} message
- */
-export function abortError(message) {
-  return new DOMException(message, "AbortError");
 }

@@ -42,6 +42,18 @@ export class Deferred {
   }
 }
 
+const { then } = Promise.prototype;
+
+/**
+ * Waits for a value. Exactly one of the callbacks is called, once, later: a promise may have a `then` of its own.
+ * @param {unknown} value
+ * @param {(value: any) => void} ok
+ * @param {(error: unknown) => void} bad
+ */
+export function follow(value, ok, bad) {
+  then.call(Promise.resolve(value), ok, bad);
+}
+
 /**
  * Whether a value is to be waited for. A `then` that raises is the value's failure.
  * @param {unknown} value

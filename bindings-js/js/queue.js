@@ -10,39 +10,64 @@ const SLACK = 1024;
 export class Queue {
   /** @type {(T | undefined)[]} */
   #items = [];
+  /** How many places were given up below the first of the array: positions go on rising. */
+  #base = 0;
   #head = 0;
   // not the array's length: setting that is slow
   #tail = 0;
+  #size = 0;
 
   get size() {
-    return this.#tail - this.#head;
+    return this.#size;
   }
 
-  /** @param {T} item */
+  /** @param {T} item @returns {number} its position, for {@link remove} */
   push(item) {
-    this.#items[this.#tail++] = item;
+    this.#items[this.#tail] = item;
+    this.#size++;
+    return this.#base + this.#tail++;
+  }
+
+  /** The first, which stays. @returns {T | undefined} */
+  peek() {
+    if (this.#size === 0) return undefined;
+    // places of those that were removed
+    while (this.#items[this.#head] === undefined) this.#head++;
+    return this.#items[this.#head];
   }
 
   /** @returns {T | undefined} */
   shift() {
-    if (this.#head === this.#tail) return undefined;
-    const item = this.#items[this.#head];
+    const item = this.peek();
+    if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
-    if (this.#head === this.#tail) {
-      this.#head = 0;
-      this.#tail = 0;
-    } else if (this.#head >= SLACK && 2 * this.#head >= this.#tail) {
+    this.#size--;
+    if (this.#size === 0) this.#restart();
+    else if (this.#head >= SLACK && 2 * this.#head >= this.#tail) {
       this.#items = this.#items.slice(this.#head, this.#tail);
+      this.#base += this.#head;
       this.#tail -= this.#head;
       this.#head = 0;
     }
     return item;
   }
 
-  /** @param {T} item one that is in */
-  remove(item) {
-    const at = this.#items.indexOf(item, this.#head);
-    this.#items.splice(at, 1);
-    this.#tail--;
+  /**
+   * Takes one out, where it is still in.
+   * @param {number} position
+   * @param {T} item
+   */
+  remove(position, item) {
+    const at = position - this.#base;
+    if (at < this.#head || this.#items[at] !== item) return;
+    this.#items[at] = undefined;
+    this.#size--;
+    if (this.#size === 0) this.#restart();
+  }
+
+  #restart() {
+    this.#base += this.#tail;
+    this.#head = 0;
+    this.#tail = 0;
   }
 }

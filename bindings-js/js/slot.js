@@ -7,6 +7,12 @@ import { FAILED, OK } from "./codes.js";
  */
 export class Slot {
   seq = 0;
+  /** Which of the items that were in the slot it is. */
+  epoch = 0;
+  /** Where it stands among those that are dispatched and not begun. */
+  position = 0;
+  /** Why it is to stop. */
+  why = 0;
   /** The number of the last attempt. */
   number = 0;
   /** @type {any} */

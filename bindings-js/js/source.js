@@ -1,6 +1,6 @@
 // @ts-check
 import { OptionsError } from "./errors.js";
-import { isThenable, quiet } from "./promises.js";
+import { follow, isThenable, quiet } from "./promises.js";
 
 /** Where a stream's items come from: any iterable, read one item at a time, and closed once. */
 export class Source {
@@ -32,7 +32,7 @@ export class Source {
     try {
       const step = this.#open().next();
       if (this.#isAsync) {
-        Promise.resolve(step).then(this.#came, this.#failed);
+        follow(step, this.#came, this.#failed);
         return false;
       }
       this.#isReading = false;

@@ -1,11 +1,13 @@
 // @ts-check
 import { Deferred, quiet, rejected } from "./promises.js";
 
-/** @typedef {{ cancel(slot: number): boolean }} Canceller */
+/** @typedef {{ cancel(slot: number, epoch: number): boolean }} Canceller */
 
 const PENDING = 0;
 const OK = 1;
 const FAILED = 2;
+/** Without a result: its error is made when somebody asks, for most are asked by nobody. */
+const LEFT = 3;
 
 /** Failed tickets whose result nobody has read. Made with the first: most programs never need it. */
 /** @type {FinalizationRegistry<{ seq: number, message: string }> | undefined} */
@@ -20,6 +22,7 @@ function warn({ seq, message }) {
 export class Ticket {
   #owner;
   #slot;
+  #epoch;
   #seq;
   #status = PENDING;
   #isCancelled = false;
@@ -30,10 +33,11 @@ export class Ticket {
   /** @type {Promise<unknown> | undefined} */
   #promise;
 
-  /** @param {Canceller} owner @param {number} slot @param {number} seq */
-  constructor(owner, slot, seq) {
+  /** @param {Canceller} owner @param {import("./slot.js").Slot} slot */
+  constructor(owner, { index, epoch, seq }) {
     this.#owner = owner;
-    this.#slot = slot;
+    this.#slot = index;
+    this.#epoch = epoch;
     this.#seq = seq;
   }
 
@@ -55,11 +59,14 @@ export class Ticket {
   }
 
   cancel() {
-    return this.#status === PENDING && this.#owner.cancel(this.#slot);
+    return this.#status === PENDING && this.#owner.cancel(this.#slot, this.#epoch);
   }
 
   #read() {
     if (this.#status === OK) return quiet(Promise.resolve(this.#value));
+    if (this.#status === LEFT) {
+      Ticket.reject(this, /** @type {() => unknown} */ (this.#value)());
+    }
     if (this.#status === FAILED) {
       unread?.unregister(this);
       return rejected(this.#value);
@@ -84,10 +91,17 @@ export class Ticket {
     ticket.#deferred?.reject(error);
   }
 
-  /** @param {Ticket} ticket @param {unknown} error */
-  static cancelled(ticket, error) {
-    ticket.#isCancelled = true;
-    Ticket.reject(ticket, error);
+  /**
+   * There is no result.
+   * @param {Ticket} ticket
+   * @param {() => unknown} makeError
+   * @param {boolean} isCancelled
+   */
+  static leave(ticket, makeError, isCancelled) {
+    ticket.#isCancelled = isCancelled;
+    ticket.#status = LEFT;
+    ticket.#value = makeError;
+    if (ticket.#deferred !== undefined) Ticket.reject(ticket, makeError());
   }
 
   /**

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use inorder::{
-    Arrival, BlockedState, Completion, Dispatcher, Event, Handle, Lane, OnFailure, Options,
+    Arrival, BlockedState, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure, Options,
     Outcome, PushError, Rest, Source, SourceOptions, Time, What, Why,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -15,10 +15,12 @@ const COUNT: usize = 0;
 const WANTS: usize = 1;
 /// The position of the item that was pushed, in two cells.
 const SEQ: usize = 2;
+/// Which of the items that were in its slot it is.
+const EPOCH: usize = 4;
 /// The last attempt of the item that was lent.
-const ATTEMPT: usize = 4;
+const ATTEMPT: usize = 5;
 /// The first record.
-const RECORDS: usize = 5;
+const RECORDS: usize = 6;
 
 /// Cells of a record: its kind, then what belongs to it.
 const WIDTH: usize = 5;
@@ -139,7 +141,7 @@ impl Core {
         all.into_iter().map(|number| number as f64).collect()
     }
 
-    /// Seq, attempt, age, waiting and state of what the next release waits for; empty where nothing is in flight.
+    /// Seq, attempt, age, waiting, state and slot of what the next release waits for; empty where nothing is in flight.
     #[must_use]
     pub fn why_blocked(&self, now: f64) -> Vec<f64> {
         let Some(blocked) = self.dispatcher.why_blocked(time(now), self.source) else {
@@ -151,9 +153,10 @@ impl Core {
             BlockedState::Missing => 2,
             BlockedState::Untaken | _ => 3,
         };
+        let head = self.dispatcher.head(self.source).map_or(NONE, slot);
         let all =
             [blocked.seq, blocked.attempt.into(), micros(blocked.age), blocked.waiting, state];
-        all.into_iter().map(|number| number as f64).collect()
+        all.into_iter().map(|number| number as f64).chain([f64::from(head)]).collect()
     }
 
     /// Fires what is due.
@@ -209,9 +212,10 @@ impl Core {
         settled | self.drained()
     }
 
-    /// Cancels an item.
-    pub fn cancel(&mut self, now: f64, slot: i32) -> bool {
-        let answer = self.dispatcher.cancel(time(now), self.handle(slot));
+    /// Cancels an item, unless its slot has another one now.
+    pub fn cancel(&mut self, now: f64, slot: i32, of: i32) -> bool {
+        let handle = self.handle(slot);
+        let answer = epoch(handle) == of && self.dispatcher.cancel(time(now), handle);
         self.drain();
         answer
     }
@@ -258,9 +262,9 @@ impl Core {
         self.drain();
     }
 
-    /// Writes the next records to the cells.
+    /// Writes the next records to the cells, behind those that nobody has read yet.
     pub fn drain(&mut self) {
-        let mut count = 0;
+        let mut count = self.cells[COUNT] as usize;
         while count < MOST {
             let record = if let Some(event) = self.dispatcher.poll_event() {
                 told(event)
@@ -300,6 +304,7 @@ impl Core {
         self.handles[index] = handle;
         let seq = self.dispatcher.seq_of(handle).unwrap_or(0);
         self.cells[SEQ..][..2].copy_from_slice(&halves(seq));
+        self.cells[EPOCH] = epoch(handle);
         slot(handle) | self.drained()
     }
 
@@ -323,7 +328,7 @@ const OTHER: i32 = 9;
 
 fn told(event: Event) -> [i32; WIDTH] {
     match event {
-        Event::Signal { handle, .. } => [SIGNAL, slot(handle), 0, 0, 0],
+        Event::Signal { handle, why, .. } => [SIGNAL, slot(handle), reason(Some(why)), 0, 0],
         Event::Passed { handle, why } => [PASSED, slot(handle), reason(Some(why)), 0, 0],
         Event::Left { handle, rest, why } => [LEFT, slot(handle), reason(why), left(rest), 0],
         Event::Lost { first, last, .. } => {
@@ -370,6 +375,10 @@ fn halves(number: u64) -> [i32; 2] {
 
 fn slot(handle: Handle) -> i32 {
     handle.slot().index() as i32
+}
+
+fn epoch(handle: Handle) -> i32 {
+    (handle.to_bits() >> MAX_ITEMS.ilog2()) as i32
 }
 
 fn time(micros: f64) -> Time {

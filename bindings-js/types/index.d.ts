@@ -15,7 +15,8 @@ export interface Attempt<K = unknown> {
   readonly key: K;
   /**
    * Aborted when the handler is to stop: its item was cancelled, is behind a failure, or everything is being
-   * stopped. Made when first read.
+   * stopped. Its reason is an `AbortError` that says which, or the reason of the `signal` that stopped everything. Made
+   * when first read.
    */
   readonly signal: AbortSignal;
 }
@@ -342,7 +343,10 @@ export class ReorderBuffer<T = unknown> {
    *   to 2^20, 1024 by default.
    * @throws {OptionsError} an option is unknown or out of its bounds.
    */
-  constructor(options?: { readonly start?: number; readonly capacity?: number });
+  constructor(options?: {
+    readonly start?: number | undefined;
+    readonly capacity?: number | undefined;
+  });
   /**
    * Takes an item in, or says why not. `ready`: everything before it is in; `held`: something is missing before it;
    * `duplicate`: the number is in; `late`: it was popped or given up, or is before the start; `tooFar`: it is beyond
@@ -369,7 +373,7 @@ export class ReorderBuffer<T = unknown> {
 
 // ---------------------------------------------------------------- errors
 
-/** The base of this package's errors. */
+/** The base of this package's errors. They are constructed as `Error` is. */
 export class InOrderError extends Error {
   /** Stable, unlike the text. */
   readonly code: string;
