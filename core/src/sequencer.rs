@@ -163,7 +163,7 @@ impl Sequencer {
             && seq != Seq::MAX
             && self.ring[word] & bit == 0;
         if !is_admitted {
-            return self.look(seq);
+            return self.refuse(seq);
         }
         self.ring[word] |= bit;
         self.len += 1;
@@ -172,6 +172,11 @@ impl Sequencer {
         }
         self.expected = self.find(seq + 1, self.window_end(), false);
         Insert::Ready
+    }
+
+    #[cold]
+    fn refuse(&self, seq: Seq) -> Insert {
+        self.look(seq)
     }
 
     /// Lets the next number leave, if it is in.
