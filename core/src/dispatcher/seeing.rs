@@ -101,6 +101,18 @@ impl Dispatcher {
         Some(Blocked { seq, attempt, age: age(now, item.accepted), waiting, state })
     }
 
+    /// Whether an item cannot be done before another of its source has ended: it is that one, or behind it in the order
+    /// of release or in a lane. For drivers that tell a deadlock. False where one of them is no longer in flight.
+    #[must_use]
+    pub fn is_held_up_by(&self, handle: Handle, other: Handle) -> bool {
+        let (Some(slot), Some(other)) = (self.items.find(handle), self.items.find(other)) else {
+            return false;
+        };
+        let (item, other) = (&self.items[slot], &self.items[other]);
+        let in_order = self.ordered || item.lane.is_some() && item.lane == other.lane;
+        item.source == other.source && (item.seq == other.seq || item.seq > other.seq && in_order)
+    }
+
     /// Since when the head of a release order is waited for: an item, or a number that is missing.
     fn waits_since(&self, index: u32) -> Option<Time> {
         let source = &self.sources[index];

@@ -434,3 +434,19 @@ fn time_does_not_go_backwards() {
     d.close(at(2), Some(Duration::from_millis(1)));
     assert_eq!(d.poll_timeout(), Some(at(6)));
 }
+
+#[test]
+fn what_is_behind_in_the_order_or_in_a_lane_is_held_up() {
+    let held_up = |options: Options| {
+        let (mut d, source) = open(&options);
+        let first = d.push(T0, source, lane(0)).unwrap();
+        let other = d.push(T0, source, lane(1)).unwrap();
+        let same = d.push(T0, source, lane(0)).unwrap();
+        let by_first = [first, other, same].map(|item| d.is_held_up_by(item, first));
+        assert!(!d.is_held_up_by(first, same));
+        assert!(!d.is_held_up_by(first, Handle::from_bits(u64::MAX)));
+        by_first
+    };
+    assert_eq!(held_up(Options::new()), [true, true, true]);
+    assert_eq!(held_up(Options::new().ordered(false)), [true, false, true]);
+}
