@@ -1,4 +1,5 @@
 //! The seed document's dispatcher and ours: what overlaps, and what comes out in the wrong place.
+#![cfg(feature = "futures")]
 
 #[path = "../../examples/rust/clock.rs"]
 #[allow(dead_code, reason = "the demo uses more of it")]
