@@ -318,7 +318,6 @@ pub(crate) fn offer(
     let ticket = Py::new(py, Ticket::new(engine.clone().unbind()))?;
     offer.seq = seq;
     offer.ticket = Some(ticket.clone_ref(py));
-    this.tick_outside(py)?;
     Ok((ticket, Some(offer)))
 }
 

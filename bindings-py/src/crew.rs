@@ -50,6 +50,16 @@ impl Crew {
 }
 
 impl State {
+    /// Whether a worker is in a step.
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.crews.iter().any(|crew| crew.active > 0)
+    }
+
+    /// Whether a worker is on its way.
+    pub(crate) fn expects_worker(&self) -> bool {
+        self.crews.iter().any(|crew| crew.waking > 0)
+    }
+
     /// Wakes a worker that waits, or has one made. False where there are enough.
     fn wake(&mut self, role: Role) -> bool {
         let crew = &mut self.crews[role as usize];

@@ -26,10 +26,11 @@ pub(crate) enum Within {
 /// What of this engine is running in this task.
 pub(crate) fn within(engine: &Bound<'_, Engine>) -> PyResult<Option<Within>> {
     let py = engine.py();
-    let Ok(task) = imports::current_task(py)?.call0() else { return Ok(None) };
-    if task.is_none() {
+    // their code runs in the step of a worker
+    if !engine.get().state.with(py, |state| state.is_in_step()) {
         return Ok(None);
     }
+    let Ok(task) = imports::current_task(py)?.call0() else { return Ok(None) };
     let Ok(coroutine) = task.call_method0(pyo3::intern!(py, "get_coro")) else { return Ok(None) };
     let Ok(worker) = coroutine.cast::<Worker>() else { return Ok(None) };
     let worker = worker.get();
@@ -88,9 +89,9 @@ pub(crate) fn refuse_to_wait_for(engine: &Bound<'_, Engine>, ticket: Handle) -> 
 
 impl State {
     /// Refuses an offer made inside, the one that waited longest, where all that could make room wait for room.
+    #[inline]
     pub(crate) fn break_deadlock(&mut self, py: Python<'_>) {
-        let inside = self.offers.inside();
-        if inside.is_empty() || !self.is_stuck(&inside) {
+        if !self.offers.has_inside() || !self.is_stuck(&self.offers.inside()) {
             return;
         }
         let Some((ticket, future)) = self.withdraw_first_inside(py) else { return };

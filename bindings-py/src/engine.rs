@@ -1,5 +1,6 @@
 //! The engine: the state of one stream or processor, tied to its event loop.
 
+use std::ffi::c_ulong;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use crate::lanes::{Claim, mix};
 use crate::offers::Offer;
 use crate::options::Settings;
 use crate::raw::{
-    Called, Guarded, Obj, Sent, awaitable, in_destructor, inside, new_context, send, to_be_raised,
+    Called, Guarded, Obj, Sent, awaitable, in_destructor, inside, new_context, send, thread,
+    to_be_raised,
 };
 use crate::results::{Takers, Taking};
 use crate::source::{Feed, Kind};
@@ -41,6 +43,7 @@ struct Home {
     create_future: Obj,
     create_task: Obj,
     clock: Clock,
+    thread: c_ulong,
 }
 
 impl Engine {
@@ -109,20 +112,29 @@ impl Engine {
         result
     }
 
-    /// Looks that the running loop is the one it belongs to, which is the first that it met.
+    /// Begins a command from outside: looks that the running loop is the one it belongs to, which is the first that it
+    /// met, and reads the clock.
+    ///
+    /// Neither is done twice in a turn of the loop: a worker that was woken and has not come yet means that this is
+    /// still the same one. To ask for the running loop is a system call on CPython 3.11.
     pub(crate) fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
+        let (py, this) = (slf.py(), slf.get());
+        let is_known = this.home.get().is_some_and(|home| home.thread == thread(py));
+        if is_known && this.state.with(py, |state| state.is_fresh && state.expects_worker()) {
+            return Ok(());
+        }
         let Ok(running) = imports::get_running_loop(py)?.call0() else {
             return Err(wrong_loop(py, "no event loop is running in this thread"));
         };
-        let home = match slf.get().home.get() {
+        let home = match this.home.get() {
             Some(home) => home,
             None => Self::settle_in(slf, &running)?,
         };
-        if home.event_loop.is(&running) {
-            return Ok(());
+        if !home.event_loop.is(&running) {
+            let text = "it belongs to another event loop, in which it was first used";
+            return Err(wrong_loop(py, text));
         }
-        Err(wrong_loop(py, "it belongs to another event loop, in which it was first used"))
+        this.read_clock(py)
     }
 
     fn settle_in<'a>(
@@ -132,9 +144,10 @@ impl Engine {
         let py = slf.py();
         let home = Home {
             event_loop: event_loop.clone().unbind(),
-            create_future: event_loop.getattr("create_future")?.unbind(),
+            create_future: future_maker(event_loop)?,
             create_task: event_loop.getattr("create_task")?.unbind(),
             clock: Clock::new(event_loop)?,
+            thread: thread(py),
         };
         // made before, since this may let another thread run
         let home = slf.get().home.get_or_init(|| home);
@@ -169,16 +182,6 @@ impl Engine {
         self.read_clock(py)
     }
 
-    /// Reads the clock for a command from outside: a worker that was woken and has not come yet means that this turn
-    /// of the loop is the one in which it was read.
-    #[inline]
-    pub(crate) fn tick_outside(&self, py: Python<'_>) -> PyResult<()> {
-        let is_fresh = self
-            .state
-            .with(py, |state| state.is_fresh && state.crews.iter().any(|crew| crew.waking > 0));
-        if is_fresh { Ok(()) } else { self.read_clock(py) }
-    }
-
     pub(crate) fn read_clock(&self, py: Python<'_>) -> PyResult<()> {
         let now = self.home(py)?.clock.now(py)?;
         self.state.with(py, |state| {
@@ -209,14 +212,8 @@ impl Engine {
 
     /// Lets whoever awaits a future go on. False where nobody does any more.
     pub(crate) fn resolve(py: Python<'_>, future: &Obj) -> bool {
-        if Self::is_done(py, future) {
-            return false;
-        }
-        let set = future.bind(py).call_method1(pyo3::intern!(py, "set_result"), (py.None(),));
-        if let Err(error) = &set {
-            error.clone_ref(py).write_unraisable(py, None);
-        }
-        set.is_ok()
+        // done already: its task was cancelled
+        future.bind(py).call_method1(pyo3::intern!(py, "set_result"), (py.None(),)).is_ok()
     }
 
     /// Does what the state left to be done.
@@ -315,7 +312,6 @@ impl Engine {
     /// Cancels an item.
     pub(crate) fn cancel(slf: &Bound<'_, Self>, handle: Handle) -> PyResult<bool> {
         Self::enter(slf)?;
-        slf.get().tick_outside(slf.py())?;
         Ok(Self::act(slf, |state| state.cancel(slf.py(), handle)))
     }
 
@@ -433,7 +429,8 @@ impl Engine {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.state.peek(|state| state.traverse(&visit)).unwrap_or(Ok(()))?;
-        if let Some(Home { event_loop, create_future, create_task, clock }) = self.home.get() {
+        if let Some(home) = self.home.get() {
+            let Home { event_loop, create_future, create_task, clock, .. } = home;
             [event_loop, create_future, create_task, clock.object()]
                 .into_iter()
                 .try_for_each(|it| visit.call(it))?;
@@ -484,6 +481,19 @@ fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj)
         Err(error) => (None, Some(to_be_raised(py, error))),
     };
     Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None, within: None }
+}
+
+/// What makes the futures of a loop.
+fn future_maker(event_loop: &Bound<'_, PyAny>) -> PyResult<Obj> {
+    let py = event_loop.py();
+    let plain = imports::base_event_loop(py)?.getattr("create_future")?;
+    if !event_loop.get_type().getattr("create_future")?.is(&plain) {
+        return Ok(event_loop.getattr("create_future")?.unbind());
+    }
+    // asyncio's own is Python code that does nothing but this
+    let named = PyDict::new(py);
+    named.set_item("loop", event_loop)?;
+    Ok(imports::partial(py)?.call((imports::future(py)?,), Some(&named))?.unbind())
 }
 
 fn wrong_loop(py: Python<'_>, text: &str) -> PyErr {

@@ -43,11 +43,14 @@ pub(crate) struct Offers {
 }
 
 impl Offers {
-    /// Who waits for room inside.
+    /// Whether a handler or `on_result` waits for room.
+    #[inline]
+    pub(crate) const fn has_inside(&self) -> bool {
+        self.inside > 0
+    }
+
+    /// Those who do.
     pub(crate) fn inside(&self) -> Vec<Within> {
-        if self.inside == 0 {
-            return Vec::new();
-        }
         self.waiting.iter().filter_map(|waiting| waiting.offer.within).collect()
     }
 

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_ulong;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -109,12 +110,11 @@ pub(crate) fn awaitable(value: Bound<'_, PyAny>) -> PyResult<Called<'_>> {
         return Ok(Called::Awaitable(value));
     }
     // SAFETY: types are alive as long as their objects, their slots do not change.
-    let is_awaitable = unsafe {
-        let methods = (*ffi::Py_TYPE(value.as_ptr())).tp_as_async;
-        !methods.is_null() && (*methods).am_await.is_some()
-    };
-    if is_awaitable {
-        return Ok(Called::Awaitable(value.call_method0(pyo3::intern!(value.py(), "__await__"))?));
+    let methods = unsafe { (*ffi::Py_TYPE(value.as_ptr())).tp_as_async.as_ref() };
+    if let Some(start) = methods.and_then(|methods| methods.am_await) {
+        // SAFETY: the slot of the object's own type; a new reference, or null and an exception is set.
+        let steps = unsafe { Bound::from_owned_ptr_or_err(value.py(), start(value.as_ptr())) }?;
+        return Ok(Called::Awaitable(steps));
     }
     // SAFETY: looks at the type of an object that is alive.
     if unsafe { ffi::PyGen_CheckExact(value.as_ptr()) } != 0 {
@@ -242,6 +242,13 @@ pub(crate) fn in_destructor(act: impl FnOnce(Python<'_>)) {
             error.restore(py);
         }
     });
+}
+
+/// The number of this thread.
+#[inline]
+pub(crate) fn thread(_py: Python<'_>) -> c_ulong {
+    // SAFETY: always allowed.
+    unsafe { ffi::PyThread_get_thread_ident() }
 }
 
 /// Whether this is the only reference to an object.

@@ -107,7 +107,6 @@ pub(crate) fn begin_stream(engine: &Bound<'_, Engine>) -> PyResult<()> {
         return Ok(());
     }
     Engine::enter(engine)?;
-    this.read_clock(py)?;
     let context = copy_current_context(py)?;
     Engine::act(engine, |state| {
         state.feed.has_begun = true;
@@ -274,7 +273,6 @@ impl Iteration {
         let mut number = self.number.with(py, |number| *number);
         if number.is_none() {
             Engine::enter(engine)?;
-            engine.get().read_clock(py)?;
             number = Engine::act(engine, State::begin_iteration);
             if number.is_none() {
                 return Err(PyRuntimeError::new_err(
