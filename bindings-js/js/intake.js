@@ -1,7 +1,7 @@
 // @ts-check
+import { abortError, onAbort } from "./abort.js";
 import * as c from "./codes.js";
 import {
-  abortError,
   ClosedError,
   DuplicateError,
   FullError,
@@ -10,7 +10,8 @@ import {
   TooFarError,
 } from "./errors.js";
 import { Iteration } from "./iteration.js";
-import { Deferred, isThenable } from "./promises.js";
+import { Deferred, follow, ignore, isThenable, rejected } from "./promises.js";
+import { Queue } from "./queue.js";
 import { State } from "./state.js";
 import { Ticket } from "./ticket.js";
 import { Failure, Lost } from "./values.js";
@@ -37,18 +38,18 @@ export class Intake {
   /** @type {Iterator<Offer>} Who is asked next whether there is room. */
   #asking = this.#offers.values();
   /** One more than the highest number accepted. */
-  #end = 0;
-  /** @type {{ target: number, waiting: Deferred<void>, forget: () => void }[]} */
-  #joins = [];
+  #nextSeq = 0;
+  /** @type {Queue<{ target: number, waiting: Deferred<void>, forget: () => void }>} Their targets never fall. */
+  #joins = new Queue();
   /** @type {Iteration | undefined} */
   #loop;
   /** @type {Slot | undefined} What `onResult` is busy with. */
   #delivering;
-  /** @type {{ error: unknown } | undefined} Why it was aborted from outside. */
-  #reason;
   /** @type {Deferred<any> | undefined} Who waits for the end. */
   #closing;
-  /** @type {(() => void)[]} Tickets to be settled when no record is left. */
+  #isFinished = false;
+  #forget = ignore;
+  /** @type {(() => void)[]} What may call the user's code: done when no record is left. */
   #settlements = [];
   #report = {
     /** @type {[number, any][]} */ unfinished: [],
@@ -61,24 +62,27 @@ export class Intake {
   isDrained = false;
   /** @type {{ error: unknown } | undefined} The failure that ended all. */
   failure;
+  /** @type {{ error: unknown } | undefined} With which it was aborted from outside. */
+  reason;
 
   /**
    * @param {(item: any, attempt: import("./attempt.js").Attempt) => unknown} handler
    * @param {import("./options.js").Settings} settings
    */
   constructor(handler, settings) {
-    this.handle = handler;
     this.#settings = settings;
-    this.#state = new State(settings, this);
+    this.#state = new State(settings, handler, this);
     const { signal } = settings;
     if (signal?.aborted) this.#onAbort();
-    else signal?.addEventListener("abort", this.#onAbort);
+    else this.#forget = onAbort(signal, this.#onAbort);
   }
 
   // offers
 
   /** @param {Offer} offer @param {AbortSignal | undefined} signal @returns {Promise<Ticket>} */
   enqueue(offer, signal) {
+    // the function for the key may have had it aborted
+    if (signal?.aborted) return rejected(signal.reason);
     const answer = this.#mustWait() ? c.FULL : this.#accept(offer);
     if (typeof answer !== "number") return Promise.resolve(answer);
     const waiting = new Deferred();
@@ -88,14 +92,10 @@ export class Intake {
       return waiting.promise;
     }
     this.#offers.add(offer);
-    if (signal !== undefined) {
-      const giveUp = () => {
-        this.#offers.delete(offer);
-        waiting.reject(signal.reason);
-      };
-      signal.addEventListener("abort", giveUp, { once: true });
-      offer.forget = () => signal.removeEventListener("abort", giveUp);
-    }
+    offer.forget = onAbort(signal, () => {
+      this.#offers.delete(offer);
+      waiting.reject(signal?.reason);
+    });
     return waiting.promise;
   }
 
@@ -127,12 +127,12 @@ export class Intake {
         rejected = { error };
       }
     }
-    return { item, key, seq, rejected, waiting: undefined, forget: nothing };
+    return { item, key, seq, rejected, waiting: undefined, forget: ignore };
   }
 
-  /** @param {number} index of the item's slot */
-  cancel(index) {
-    const answer = this.#state.cancel(index);
+  /** @param {number} index of the item's slot @param {number} epoch */
+  cancel(index, epoch) {
+    const answer = this.#state.cancel(index, epoch);
     this.#state.settle();
     this.#state.plan();
     return answer;
@@ -144,17 +144,13 @@ export class Intake {
   join(signal) {
     /** @type {Deferred<void>} */
     const waiting = new Deferred();
-    const giveUp = () => {
-      this.#joins = this.#joins.filter((join) => join.waiting !== waiting);
+    if (signal?.aborted) return rejected(signal.reason);
+    const join = { target: this.#nextSeq, waiting, forget: ignore };
+    const position = this.#joins.push(join);
+    join.forget = onAbort(signal, () => {
+      this.#joins.remove(position, join);
       waiting.reject(signal?.reason);
-    };
-    if (signal?.aborted) {
-      giveUp();
-      return waiting.promise;
-    }
-    signal?.addEventListener("abort", giveUp, { once: true });
-    const forget = () => signal?.removeEventListener("abort", giveUp);
-    this.#joins.push({ target: this.#end, waiting, forget });
+    });
     this.#state.settle();
     return waiting.promise;
   }
@@ -191,9 +187,14 @@ export class Intake {
 
   /** Results flow untaken again. @param {Iteration} loop */
   leave(loop) {
-    if (this.#loop === loop) this.#loop = undefined;
+    this.end(loop);
     this.#state.settle();
     this.#state.plan();
+  }
+
+  /** There may be another one. @param {Iteration} loop */
+  end(loop) {
+    if (this.#loop === loop) this.#loop = undefined;
   }
 
   /**
@@ -224,8 +225,12 @@ export class Intake {
   serve() {
     if (this.#loop !== undefined) Iteration.serve(this.#loop);
     else if (this.#settings.onResult === undefined) this.#release();
-    while (this.#settlements.length > 0) this.#settlements.shift()?.();
-    if (this.#joins.length > 0) this.#wakeJoins();
+    if (this.#settlements.length > 0) {
+      const settlements = this.#settlements;
+      this.#settlements = [];
+      for (const settle of settlements) settle();
+    }
+    if (this.#joins.size > 0) this.#wakeJoins();
     if (this.isDrained && this.#closing !== undefined) this.#finish(this.#closing);
   }
 
@@ -245,7 +250,7 @@ export class Intake {
     try {
       const answer = onResult(what === c.OK ? slot.result : this.asFailure(slot));
       if (isThenable(answer)) {
-        Promise.resolve(answer).then(this.#onDelivered, this.#onUndelivered);
+        follow(answer, this.#onDelivered, this.#onUndelivered);
         return false;
       }
     } catch (error) {
@@ -266,12 +271,12 @@ export class Intake {
       if (answer === c.FULL) return false;
       if (answer === c.TOO_FAR) continue;
       this.#offers.delete(offer);
-      offer.forget();
-      if (typeof answer !== "number") {
-        offer.waiting?.resolve(answer);
-        return true;
-      }
-      offer.waiting?.reject(this.#refusal(answer));
+      this.#settlements.push(() => {
+        offer.forget();
+        if (typeof answer !== "number") offer.waiting?.resolve(answer);
+        else offer.waiting?.reject(this.#refusal(answer));
+      });
+      if (typeof answer !== "number") return true;
     }
   }
 
@@ -293,7 +298,6 @@ export class Intake {
       this.#settleWithout(ticket, why);
       return;
     }
-    // that may call the user's code
     this.#settlements.push(() =>
       failed ? Ticket.reject(ticket, result) : Ticket.resolve(ticket, result),
     );
@@ -306,7 +310,7 @@ export class Intake {
 
   drained() {
     this.isDrained = true;
-    this.#settings.signal?.removeEventListener("abort", this.#onAbort);
+    this.#settlements.push(this.#forget);
   }
 
   /** @param {unknown} error */
@@ -337,9 +341,9 @@ export class Intake {
   #tryOffer({ item, key, seq, rejected }) {
     const slot = this.#state.offer(item, key, seq, rejected);
     if (typeof slot === "number") return slot;
-    const ticket = new Ticket(this, slot.index, slot.seq);
+    const ticket = new Ticket(this, slot);
     slot.ticket = ticket;
-    this.#end = Math.max(this.#end, slot.seq + 1);
+    this.#nextSeq = Math.max(this.#nextSeq, slot.seq + 1);
     return ticket;
   }
 
@@ -401,11 +405,10 @@ export class Intake {
 
   #wakeJoins() {
     const oldest = this.#state.oldest();
-    const isDone = (/** @type {{ target: number }} */ { target }) => oldest < 0 || oldest >= target;
-    const joins = this.#joins.filter(isDone);
-    if (joins.length === 0) return;
-    this.#joins = this.#joins.filter((join) => !isDone(join));
-    for (const { waiting, forget } of joins) {
+    for (let join = this.#joins.peek(); join !== undefined; join = this.#joins.peek()) {
+      const { target, waiting, forget } = join;
+      if (oldest >= 0 && oldest < target) return;
+      this.#joins.shift();
       forget();
       if (this.failure === undefined) waiting.resolve();
       else waiting.reject(this.failure.error);
@@ -414,6 +417,8 @@ export class Intake {
 
   /** @param {Deferred<any>} closing */
   #finish(closing) {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     const { unfinished, neverStarted, detached, lost } = this.#report;
     const report = Object.freeze({
       released: this.stats().released,
@@ -433,8 +438,12 @@ export class Intake {
 
   /** @param {Ticket} ticket @param {number} why */
   #settleWithout(ticket, why) {
-    if (why === c.BY_CANCEL) Ticket.cancelled(ticket, abortError("the item was cancelled"));
-    else Ticket.reject(ticket, this.#closed());
+    if (why === c.BY_CANCEL) {
+      Ticket.leave(ticket, cancelled, true);
+    } else {
+      const cause = this.#cause();
+      Ticket.leave(ticket, () => closed(cause), false);
+    }
   }
 
   /** @param {number} answer */
@@ -443,16 +452,15 @@ export class Intake {
     if (answer === c.DUPLICATE) return new DuplicateError();
     if (answer === c.LATE) return new LateError();
     if (answer === c.TOO_FAR) return new TooFarError();
-    return this.#closed();
+    return closed(this.#cause());
   }
 
-  #closed() {
-    const cause = this.failure ?? this.#state.failure() ?? this.#reason;
-    return new ClosedError(cause && { cause: cause.error });
+  #cause() {
+    return this.failure ?? this.#state.failure() ?? this.reason;
   }
 
   #onAbort = () => {
-    this.#reason = { error: this.#settings.signal?.reason };
+    this.reason = { error: this.#settings.signal?.reason };
     this.close(0);
   };
 
@@ -465,7 +473,12 @@ export class Intake {
   }
 }
 
-const nothing = () => {};
+const cancelled = () => abortError("the item was cancelled");
+
+/** @param {{ error: unknown } | undefined} cause */
+function closed(cause) {
+  return new ClosedError(undefined, cause && { cause: cause.error });
+}
 
 /** @param {[number, any][]} pairs */
 function payloads(pairs) {

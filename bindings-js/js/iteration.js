@@ -30,6 +30,7 @@ export class Iteration {
   next() {
     try {
       if (!this.#isStarted) {
+        if (this.#isOver) return Promise.resolve({ value: undefined, done: true });
         this.#intake.begin(this);
         this.#isStarted = true;
       }
@@ -47,8 +48,9 @@ export class Iteration {
 
   /** @param {any} [value] @returns {Promise<Result>} */
   async return(value) {
-    if (this.#isStarted && !this.#isOver) {
-      this.#isOver = true;
+    const isInside = this.#isStarted && !this.#isOver;
+    this.#isOver = true;
+    if (isInside) {
       Iteration.serve(this);
       this.#intake.leave(this);
     }
@@ -92,6 +94,7 @@ export class Iteration {
     slot.ticket = undefined;
     if (what === FATAL) {
       this.#isOver = true;
+      this.#intake.end(this);
       this.#giveBack();
       this.#intake.fatal(ticket, result);
       waiting.reject(result);
@@ -115,6 +118,7 @@ export class Iteration {
     const { failure } = this.#intake;
     const isRaised = this.#isOver || failure === undefined;
     this.#isOver = true;
+    this.#intake.end(this);
     if (isRaised) waiting.resolve({ value: undefined, done: true });
     else waiting.reject(failure.error);
   }

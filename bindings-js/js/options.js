@@ -17,6 +17,8 @@ import { OptionsError } from "./errors.js";
 
 /** @typedef {(name: string, value: any) => void} Check */
 
+const NONE = Object.freeze({});
+
 /** @param {unknown} value */
 function show(value) {
   if (typeof value === "string") return JSON.stringify(value);
@@ -118,21 +120,24 @@ function time(name, value) {
 }
 
 /**
- * Looks through options by name; one that is undefined counts as not given.
- * @template {object} T
- * @param {T | undefined} options
+ * Looks through options by name, and reads each once; one that is undefined counts as not given.
+ * @param {any} options
  * @param {Record<string, Check>} known
- * @returns {T}
+ * @returns {any}
  */
 function checked(options, known) {
-  if (options === undefined) return /** @type {T} */ ({});
+  if (options === undefined) return NONE;
   if (typeof options !== "object" || options === null) refuse("options", options, "an object");
+  /** @type {Record<string, unknown>} */
+  const read = {};
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(known, name) ? known[name] : undefined;
     if (check === undefined) throw new OptionsError(`${name} is not an option here`);
-    if (value !== undefined) check(name, value);
+    if (value === undefined) continue;
+    check(name, value);
+    read[name] = value;
   }
-  return options;
+  return read;
 }
 
 /** @param {unknown} value */

@@ -18,8 +18,8 @@ export class Processor {
     }
     const isOverridden = this.process !== Processor.prototype.process;
     if (handler !== undefined) options.handler(handler);
-    else if (!isOverridden) {
-      throw new OptionsError("handler must be a function, or process overridden");
+    if (isOverridden === (handler !== undefined)) {
+      throw new OptionsError("either handler must be a function, or process overridden");
     }
     this.#handler = handler;
     /** @type {(item: any, attempt: any) => unknown} */
@@ -43,7 +43,8 @@ export class Processor {
 
   /** @param {any} item @param {any} attempt @returns {any} */
   process(item, attempt) {
-    return this.#handler(item, attempt);
+    const handler = this.#handler;
+    return handler(item, attempt);
   }
 
   /** @param {any} item @param {any} [given] */

@@ -1,6 +1,7 @@
 // @ts-check
+import { onAbort } from "./abort.js";
 import { FAILED, FATAL } from "./codes.js";
-import { Deferred, rejected } from "./promises.js";
+import { Deferred, ignore, quiet, rejected } from "./promises.js";
 import { Queue } from "./queue.js";
 import { Source } from "./source.js";
 import { State } from "./state.js";
@@ -21,10 +22,17 @@ export class Results {
   #isEnded = false;
   /** @type {{ error: unknown } | undefined} What is raised in the end, once. */
   #error;
-  /** @type {Promise<unknown> | undefined} The source, while it is being closed. */
-  #closing;
+  /** The source is to be closed, and nothing more is taken from it. */
+  #isClosing = false;
+  #isClosed = false;
+  /** @type {Deferred<unknown>} The source is closed. */
+  #closed = new Deferred();
+  #forget = ignore;
   /** @type {Deferred<void>} Nothing runs any more, or what does is not waited for. */
   #over = new Deferred();
+
+  /** @type {{ error: unknown } | undefined} With which it was aborted from outside. */
+  reason;
 
   /**
    * @param {any} iterable
@@ -32,10 +40,9 @@ export class Results {
    * @param {import("./options.js").Settings} settings
    */
   constructor(iterable, handler, settings) {
-    this.handle = handler;
     this.#settings = settings;
     this.#source = new Source(iterable, this);
-    this.#state = new State(settings, this);
+    this.#state = new State(settings, handler, this);
   }
 
   // demand
@@ -63,7 +70,7 @@ export class Results {
     this.#error = undefined;
     this.#abort();
     await this.#over.promise;
-    await this.#closing;
+    await this.#closed.promise;
   }
 
   stats() {
@@ -78,11 +85,14 @@ export class Results {
     this.#isStarted = true;
     const { signal } = this.#settings;
     if (signal?.aborted) this.#onAbort();
-    else signal?.addEventListener("abort", this.#onAbort);
+    else this.#forget = onAbort(signal, this.#onAbort);
   }
 
   #onAbort = () => {
-    this.#error = { error: this.#settings.signal?.reason };
+    // too late to be what ends it
+    if (this.#isEnded || this.#isAborted) return;
+    this.reason = { error: this.#settings.signal?.reason };
+    this.#error = this.reason;
     this.#abort();
   };
 
@@ -90,7 +100,7 @@ export class Results {
     if (this.#isAborted) return;
     this.#isAborted = true;
     this.#isStarted = true;
-    this.#closing ??= this.#source.close();
+    this.#isClosing = true;
     this.#state.close(0);
     this.#state.settle();
     this.#state.plan();
@@ -119,7 +129,8 @@ export class Results {
     if (what !== FATAL) return { value, done: false };
     this.#isEnded = true;
     this.#error = { error: value };
-    this.#closing = this.#source.close();
+    this.#isClosing = true;
+    this.#state.plan();
     return undefined;
   }
 
@@ -137,6 +148,7 @@ export class Results {
 
   /** @param {any} item */
   came(item) {
+    if (this.#isClosing) return;
     const { key: keyOf } = this.#settings;
     let key;
     let rejected;
@@ -158,13 +170,18 @@ export class Results {
 
   /** @param {unknown} error */
   failed(error) {
-    this.#error ??= { error };
+    if (!this.#isClosing) this.#error ??= { error };
     this.ended();
   }
 
   // what the state asks
 
   serve() {
+    if (this.#isEnded) {
+      const forget = this.#forget;
+      this.#forget = ignore;
+      forget();
+    }
     while (this.#waiting.size > 0) {
       const result = this.#isEnded ? undefined : this.#handOut();
       if (result === undefined && !this.#isEnded) return;
@@ -182,6 +199,7 @@ export class Results {
   }
 
   step() {
+    if (this.#isClosing) return this.#close();
     return this.#state.isWanting && this.#isStarted && this.#source.read();
   }
 
@@ -197,17 +215,26 @@ export class Results {
 
   drained() {
     this.#isEnded = true;
-    this.#settings.signal?.removeEventListener("abort", this.#onAbort);
     this.#over.resolve();
   }
 
   /** @param {unknown} error */
   broke(error) {
-    this.#closing ??= this.#source.close();
     for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
       waiting.reject(error);
     }
     this.#error = { error };
     this.drained();
+    this.#close();
+  }
+
+  /** Closes the source, once. In the driver's own step, for the source may ask for something here. */
+  #close() {
+    if (this.#isClosed) return false;
+    this.#isClosed = true;
+    this.#isClosing = true;
+    this.#closed.resolve(this.#source.close());
+    quiet(this.#closed.promise);
+    return true;
   }
 }

@@ -20,21 +20,21 @@ import * as clock from "./clock.js";
 import * as c from "./codes.js";
 import * as border from "./core.js";
 import { Lanes, NO_LANE } from "./lanes.js";
-import { isThenable } from "./promises.js";
+import { follow, isThenable } from "./promises.js";
 import { Queue } from "./queue.js";
 import { Slot } from "./slot.js";
 
 const NOW = Promise.resolve();
 const nothing = () => {};
 const NOTHING = new Int32Array(c.RECORDS);
-/** How many handlers may end in the call that starts them before timers and IO get a turn. */
-const BURST = 256;
+/** How many things may be done before timers and IO get a turn: reads, starts, deliveries and ends. */
+const BURST = 512;
 
 /**
  * Who a state works for: a stream or a processor.
  *
  * @typedef {object} Owner
- * @property {(item: any, attempt: Attempt) => unknown} handle Calls the handler.
+ * @property {{ error: unknown } | undefined} reason With which everything was aborted from outside.
  * @property {() => void} serve Takes what is wanted, and wakes who waits for what has happened.
  * @property {() => boolean} step Reads an item or delivers a result; false where there is nothing to do.
  * @property {(isFresh: boolean) => boolean} offer Offers those that wait until one is accepted; false where none is.
@@ -55,6 +55,7 @@ export class State {
   #slots = [];
   #lanes = new Lanes();
   #owner;
+  #handle;
   /** @type {Queue<Slot>} Dispatched and not begun. */
   #runs = new Queue();
   /** @type {Queue<Slot>} To be told to stop. */
@@ -70,6 +71,7 @@ export class State {
   #isScheduled = false;
   /** Within a step, or resting from one. */
   #isBusy = false;
+  /** How much was done in this turn of the event loop. */
   #burst = 0;
   #isDrained = false;
   /** There may be records. */
@@ -79,17 +81,22 @@ export class State {
   /** @type {unknown} */
   #timer = undefined;
   /** @type {any} What {@link stats} says once the core is gone. */
-  #lastStats;
+  #lastStats = Object.freeze({});
 
   /** Whether a stream may read. */
   isWanting = false;
   /** Of the result taken or lent last: what it is. */
   what = 0;
 
-  /** @param {import("./options.js").Settings} settings @param {Owner} owner */
-  constructor(settings, owner) {
+  /**
+   * @param {import("./options.js").Settings} settings
+   * @param {(item: any, attempt: Attempt) => unknown} handle
+   * @param {Owner} owner
+   */
+  constructor(settings, handle, owner) {
     const { concurrency, capacity, ordered, emit, key, start } = settings;
     this.#owner = owner;
+    this.#handle = handle;
     this.#core = border.construct(
       () => new Core(concurrency, capacity, ordered, emit, key !== undefined, start),
     );
@@ -117,23 +124,22 @@ export class State {
 
   /** Times in milliseconds. */
   stats() {
-    return this.#ask(
-      (core) => {
-        const numbers = core.stats(clock.look());
-        const stats = Object.fromEntries(border.STATS.map((name, k) => [name, numbers[k]]));
-        return { ...stats, oldestAge: Number(stats.oldestAge) / 1000 };
-      },
-      { ...this.#lastStats },
-    );
+    return this.#ask((core) => {
+      const numbers = core.stats(clock.look());
+      const stats = Object.fromEntries(border.STATS.map((name, k) => [name, numbers[k]]));
+      return Object.freeze({ ...stats, oldestAge: Number(stats.oldestAge) / 1000 });
+    }, this.#lastStats);
   }
 
   /** What the next release waits for; undefined where nothing is in flight. Times in milliseconds. */
   whyBlocked() {
     return this.#ask((core) => {
-      const [seq, attempt, age = 0, waiting, state = 0] = core.why_blocked(clock.look());
+      const [seq, attempt, age = 0, waiting, state = 0, head = -1] = core.why_blocked(clock.look());
       if (seq === undefined) return undefined;
-      const { key } = this.#slots.find((slot) => slot.seq === seq) ?? {};
-      return { seq, key, attempt, age: age / 1000, waiting, state: border.STATES[state] };
+      // the head may be missing
+      const key = this.#slots[head]?.key;
+      const blocked = { seq, key, attempt, age: age / 1000, waiting, state: border.STATES[state] };
+      return Object.freeze(blocked);
     }, undefined);
   }
 
@@ -176,6 +182,7 @@ export class State {
     const slot = this.#slot(index);
     const cells = this.#view();
     slot.seq = border.whole(cells[c.SEQ], cells[c.SEQ + 1]);
+    slot.epoch = cells[c.EPOCH];
     slot.number = 0;
     slot.item = item;
     if (key !== undefined) slot.key = key;
@@ -196,14 +203,14 @@ export class State {
     this.#ask((core) => core.end(clock.now()), undefined);
   }
 
-  /** @param {number} index of the item's slot @returns {boolean} */
-  cancel(index) {
-    return this.#ask((core) => core.cancel(clock.now(), index), false);
+  /** @param {number} index of the item's slot @param {number} epoch @returns {boolean} */
+  cancel(index, epoch) {
+    return this.#ask((core) => core.cancel(clock.now(), index, epoch), false);
   }
 
   /** @param {number | undefined} timeout in milliseconds */
   close(timeout) {
-    const micros = timeout === undefined ? -1 : Math.round(timeout * 1000);
+    const micros = timeout === undefined ? -1 : microseconds(timeout);
     this.#ask((core) => core.close(clock.look(), micros), undefined);
   }
 
@@ -282,14 +289,12 @@ export class State {
     try {
       for (;;) {
         if (this.#signals.size > 0) this.#stop();
+        isResting = this.#burst >= BURST;
+        if (isResting) break;
         const slot = this.#runs.shift();
-        if (slot !== undefined) {
-          this.#begin(slot);
-          isResting = this.#burst >= BURST;
-          if (isResting) break;
-        } else if (!this.#owner.step()) {
-          break;
-        }
+        if (slot !== undefined) this.#begin(slot);
+        else if (!this.#owner.step()) break;
+        this.#count();
       }
     } finally {
       this.#isBusy = isResting;
@@ -319,6 +324,7 @@ export class State {
    */
   ended(slot, outcome, value) {
     try {
+      this.#count();
       this.#complete(slot, outcome, value);
       this.step();
     } catch (error) {
@@ -337,6 +343,15 @@ export class State {
     this.enter(nothing);
   };
 
+  /** The count begins anew with each turn of the event loop. */
+  #count() {
+    if (this.#burst++ === 0) clock.afterwards(this.#onTurn);
+  }
+
+  #onTurn = () => {
+    this.#burst = 0;
+  };
+
   #onTimer = () => {
     this.#timer = undefined;
     this.enter(() => this.#ask((core) => core.handle_timeout(clock.look()), undefined));
@@ -353,18 +368,18 @@ export class State {
     this.#running++;
     let outcome = c.OK;
     let result;
+    // called alone: as a method it would be given what it belongs to
+    const handle = this.#handle;
     try {
-      result = this.#owner.handle(slot.item, attempt);
+      result = handle(slot.item, attempt);
       if (isThenable(result)) {
-        // a promise of the host's calls back once, later, whatever it was made of
-        Promise.resolve(result).then(slot.ok, slot.bad);
+        follow(result, slot.ok, slot.bad);
         return;
       }
     } catch (error) {
       outcome = c.FAILED;
       result = error;
     }
-    this.#burst++;
     this.#complete(slot, outcome, result);
   }
 
@@ -393,7 +408,7 @@ export class State {
   /** Tells handlers to stop, which calls their listeners. They may have ended meanwhile. */
   #stop() {
     for (let slot = this.#signals.shift(); slot !== undefined; slot = this.#signals.shift()) {
-      if (slot.attempt !== undefined) Attempt.stop(slot.attempt);
+      if (slot.attempt !== undefined) Attempt.stop(slot.attempt, slot.why, this.#owner.reason);
     }
   }
 
@@ -412,7 +427,7 @@ export class State {
         if (cells[at] === c.RUN) {
           const slot = this.#slot(cells[at + 1]);
           slot.number = cells[at + 2];
-          this.#runs.push(slot);
+          slot.position = this.#runs.push(slot);
         } else {
           this.#record(cells, at);
         }
@@ -456,10 +471,11 @@ export class State {
     switch (cells[at]) {
       case c.SIGNAL: {
         const slot = this.#slot(first);
+        slot.why = second;
         if (slot.attempt !== undefined) {
           this.#signals.push(slot);
         } else {
-          this.#runs.remove(slot);
+          this.#runs.remove(slot.position, slot);
           this.#unbegun.push(slot);
         }
         break;
@@ -564,4 +580,9 @@ export class State {
     }
     return cause;
   }
+}
+
+/** Of a time in milliseconds: at least one where it is not zero. @param {number} time */
+function microseconds(time) {
+  return time > 0 ? Math.max(1, Math.round(time * 1000)) : 0;
 }

@@ -20,6 +20,7 @@ function warn({ seq, message }) {
 
 /** What `enqueue` gives for an accepted item. It is no promise itself, so that waiting for room is not waiting for work. */
 export class Ticket {
+  /** @type {Canceller | undefined} Until it is done: a ticket that is kept keeps no processor. */
   #owner;
   #slot;
   #epoch;
@@ -59,7 +60,7 @@ export class Ticket {
   }
 
   cancel() {
-    return this.#status === PENDING && this.#owner.cancel(this.#slot, this.#epoch);
+    return this.#owner !== undefined && this.#owner.cancel(this.#slot, this.#epoch);
   }
 
   #read() {
@@ -79,6 +80,7 @@ export class Ticket {
 
   /** @param {Ticket} ticket @param {unknown} value */
   static resolve(ticket, value) {
+    ticket.#owner = undefined;
     ticket.#status = OK;
     ticket.#value = value;
     ticket.#deferred?.resolve(value);
@@ -86,6 +88,7 @@ export class Ticket {
 
   /** @param {Ticket} ticket @param {unknown} error */
   static reject(ticket, error) {
+    ticket.#owner = undefined;
     ticket.#status = FAILED;
     ticket.#value = error;
     ticket.#deferred?.reject(error);
@@ -99,6 +102,7 @@ export class Ticket {
    */
   static leave(ticket, makeError, isCancelled) {
     ticket.#isCancelled = isCancelled;
+    ticket.#owner = undefined;
     ticket.#status = LEFT;
     ticket.#value = makeError;
     if (ticket.#deferred !== undefined) Ticket.reject(ticket, makeError());

@@ -195,7 +195,7 @@ class Scenario {
   // looking
 
   stats(words) {
-    const stats = (this.#processor ?? this.#stream).stats();
+    const stats = { ...(this.#processor ?? this.#stream).stats() };
     stats.oldestAge *= 1000;
     const names = words.length > 0 ? words : STATS.split(" ");
     this.#print("stats", names.map((name) => `${name}=${stats[camel(name)]}`).join(" "));
