@@ -3,6 +3,9 @@
 /// The number of bits of a slot number, and so the binary logarithm of [`MAX_ITEMS`].
 const SLOT_BITS: u32 = 20;
 
+/// The bits of a handle: of the slot, and of the 32 of the epoch.
+const HANDLE_MASK: u64 = (1 << (SLOT_BITS + 32)) - 1;
+
 /// The most items that all sources of a dispatcher hold together, and the largest limit there can be: 2^20.
 pub const MAX_ITEMS: usize = 1 << SLOT_BITS;
 
@@ -58,9 +61,10 @@ impl Handle {
         Slot(self.0 as u32 & (MAX_ITEMS as u32 - 1))
     }
 
+    /// The handle of the next item in the same slot.
     #[inline]
-    pub(crate) const fn epoch(self) -> u64 {
-        self.0 >> SLOT_BITS
+    pub(crate) const fn next(self) -> Self {
+        Self((self.0 + (1 << SLOT_BITS)) & HANDLE_MASK)
     }
 }
 
@@ -130,7 +134,7 @@ mod tests {
         let handle = Handle::new(MAX_ITEMS as u32 - 1, u32::MAX);
         assert_eq!((handle.to_bits() as f64) as u64, handle.to_bits());
         assert_eq!(handle.slot().index(), MAX_ITEMS - 1);
-        assert_eq!(handle.epoch(), u64::from(u32::MAX));
+        assert_eq!(handle.next(), Handle::new(MAX_ITEMS as u32 - 1, 0));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) enum Verdict {
     Cancelled(Why),
 }
 
-/// One item. 56 bytes: a cache line holds it.
+/// One item. 64 bytes: a cache line holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) seq: Seq,
@@ -49,7 +49,7 @@ pub(crate) struct Item {
     pub(crate) work: Link,
     /// In the order of acceptance of its source.
     pub(crate) order: Link,
-    epoch: u32,
+    pub(crate) handle: Handle,
     pub(crate) source: u32,
     pub(crate) lane: Option<Lane>,
     pub(crate) attempt: u32,
@@ -94,7 +94,7 @@ impl Slots {
     pub(crate) fn lookup(&self, handle: Handle) -> Option<(u32, &Item)> {
         let slot = handle.slot().0;
         let item = self.items.get(slot as usize)?;
-        if u64::from(item.epoch) == handle.epoch() { Some((slot, item)) } else { None }
+        if item.handle == handle { Some((slot, item)) } else { None }
     }
 
     /// As [`lookup`](Self::lookup), to be changed.
@@ -102,12 +102,12 @@ impl Slots {
     pub(crate) fn lookup_mut(&mut self, handle: Handle) -> Option<(u32, &mut Item)> {
         let slot = handle.slot().0;
         let item = self.items.get_mut(slot as usize)?;
-        if u64::from(item.epoch) == handle.epoch() { Some((slot, item)) } else { None }
+        if item.handle == handle { Some((slot, item)) } else { None }
     }
 
     #[inline]
     pub(crate) fn handle(&self, slot: u32) -> Handle {
-        self[slot].handle(slot)
+        self[slot].handle
     }
 
     /// Takes a slot. The caller has looked that there is one.
@@ -124,10 +124,17 @@ impl Slots {
         let slot = self.free;
         if let Some(item) = self.items.get_mut(slot as usize) {
             self.free = item.work.next;
-            *item = Item { seq, accepted, source, lane, state, ..Item::blank(item.epoch) };
+            *item = Item { seq, accepted, source, lane, state, ..Item::blank(item.handle) };
             return slot;
         }
-        self.grow(Item { seq, accepted, source, lane, state, ..Item::blank(0) })
+        self.grow(Item {
+            seq,
+            accepted,
+            source,
+            lane,
+            state,
+            ..Item::blank(Handle::new(self.items.len() as u32, 0))
+        })
     }
 
     /// Gives a slot back. Handles of it are stale from here on.
@@ -136,7 +143,7 @@ impl Slots {
         self.taken -= 1;
         let next = core::mem::replace(&mut self.free, slot);
         let item = &mut self[slot];
-        item.epoch = item.epoch.wrapping_add(1);
+        item.handle = item.handle.next();
         item.state = State::Free;
         item.work.next = next;
     }
@@ -150,18 +157,13 @@ impl Slots {
 
 impl Item {
     #[inline]
-    pub(crate) const fn handle(&self, slot: u32) -> Handle {
-        Handle::new(slot, self.epoch)
-    }
-
-    #[inline]
-    const fn blank(epoch: u32) -> Self {
+    const fn blank(handle: Handle) -> Self {
         Self {
             seq: 0,
             accepted: Time::from_micros(0),
             work: Link::NONE,
             order: Link::NONE,
-            epoch,
+            handle,
             source: 0,
             lane: None,
             attempt: 0,

@@ -63,7 +63,7 @@ impl Dispatcher {
         self.tally.queued += 1;
         let slot = self.items.insert(index, seq, lane, self.now, State::Ready);
         let items = &mut *self.items;
-        let handle = items[slot as usize].handle(slot);
+        let handle = items[slot as usize].handle;
         state.order.push_back(items, slot);
         match lane {
             None => {

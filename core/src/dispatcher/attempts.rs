@@ -26,8 +26,7 @@ impl Dispatcher {
             }
             item.state = State::Running;
             item.attempt += 1;
-            let (run, source) =
-                (Run { handle: item.handle(slot), attempt: item.attempt }, item.source);
+            let (run, source) = (Run { handle: item.handle, attempt: item.attempt }, item.source);
             self.tally.running += 1;
             self.tally.started += 1;
             if !self.sources.is_single() {

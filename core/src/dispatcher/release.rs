@@ -49,8 +49,7 @@ impl Dispatcher {
         };
         item.state = State::Lent(verdict);
         state.lent = slot;
-        let release =
-            Release { handle: item.handle(slot), seq: item.seq, attempt: item.attempt, what };
+        let release = Release { handle: item.handle, seq: item.seq, attempt: item.attempt, what };
         if !self.ordered {
             state.settled.remove(&mut self.items, slot);
         }
