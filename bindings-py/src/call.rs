@@ -8,12 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::callback::Chore;
 use crate::deadlock::{self, within};
 use crate::engine::Engine;
 use crate::job;
 use crate::offers::Offer;
 use crate::raw::{Guarded, Obj, Step, Steps, copy_current_context, in_destructor, next};
-use crate::state::Watch;
+use crate::state::{State, Watch};
 use crate::stream::{Taken, begin_stream, take_step};
 use crate::ticket::{Refusal, Ticket, refused};
 
@@ -133,10 +134,9 @@ impl Call {
             inner.has_begun = true;
             (inner.act.take(), inner.future.take())
         });
-        drop(future);
-        let Some(act) = act else { return };
-        if let Err(error) = abandon(self.engine.bind(py), act) {
-            error.write_unraisable(py, None);
+        if let Some(act) = act {
+            abandon(self.engine.bind(py), &act, future.as_ref())
+                .unwrap_or_else(|error| error.write_unraisable(py, None));
         }
     }
 }
@@ -189,7 +189,7 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
             None => match ticket.get().wait(py) {
                 Ok(future) => Ok(Progress::Wait(future, Act::Result { ticket })),
                 Err(deadlock) => {
-                    abandon(engine, Act::Result { ticket })?;
+                    abandon(engine, &Act::Result { ticket }, None)?;
                     Err(deadlock)
                 }
             },
@@ -254,6 +254,7 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
         }
         Act::EndIteration { iteration } => {
             if let Some(iteration) = iteration {
+                Engine::enter(engine)?;
                 Engine::act(engine, |state| state.end_iteration(py, iteration));
             }
             Ok(Progress::Return(py.None()))
@@ -263,38 +264,51 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
 }
 
 /// Nobody waits any more: undoes what can be undone.
-fn abandon(engine: &Bound<'_, Engine>, act: Act) -> PyResult<()> {
+fn abandon(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Obj>) -> PyResult<()> {
+    let (py, this) = (engine.py(), engine.get());
+    if this.state.with(py, |state| undo(py, state, act, future)) {
+        return Engine::give_up(engine, matches!(act, Act::Collect { .. }));
+    }
+    Ok(())
+}
+
+/// The same from a destructor: what follows is Python code, and this may be anywhere.
+fn forsake(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Obj>) {
     let py = engine.py();
+    if engine.get().state.with(py, |state| undo(py, state, act, future)) {
+        let leaves = matches!(act, Act::Collect { .. });
+        // a closed loop has ended everything
+        let _: PyResult<()> =
+            Engine::call_soon(engine, if leaves { Chore::Leave } else { Chore::Flush });
+    }
+}
+
+/// The part of it that calls nothing. True where something follows from it.
+fn undo(py: Python<'_>, state: &mut State, act: &Act, future: Option<&Obj>) -> bool {
     match act {
-        Act::Room { ticket, id, .. } => {
-            if Engine::act(engine, |state| state.withdraw(id)) {
-                return Ok(());
+        // else it was accepted, and nobody has the ticket
+        Act::Room { id, .. } if state.withdraw(*id) => {}
+        Act::Room { ticket, .. } | Act::Result { ticket } => {
+            if let Some(handle) = ticket.get().handle(py) {
+                state.cancel(py, handle);
             }
-            // accepted, and nobody has the ticket
-            ticket
-                .get()
-                .handle(py)
-                .map_or(Ok(()), |handle| Engine::cancel(engine, handle).map(drop))
         }
-        Act::Result { ticket } => ticket
-            .get()
-            .handle(py)
-            .map_or(Ok(()), |handle| Engine::cancel(engine, handle).map(drop)),
         Act::Collect { waiter, .. } => {
-            if let Some(waiter) = waiter {
-                Engine::act(engine, |state| state.stop_waiting(py, waiter));
+            if let Some(waiter) = *waiter {
+                state.stop_waiting(py, waiter);
             }
-            Engine::leave(engine)
         }
-        Act::Offer { .. }
-        | Act::Join { .. }
+        Act::Join { .. }
         | Act::Close { .. }
         | Act::Exit { .. }
         | Act::Shutdown { .. }
-        | Act::Leave { .. }
-        | Act::EndIteration { .. }
-        | Act::Ready { .. } => Ok(()),
+        | Act::Leave { .. } => match future {
+            Some(future) => state.unwatch(future),
+            None => return false,
+        },
+        Act::Offer { .. } | Act::EndIteration { .. } | Act::Ready { .. } => return false,
     }
+    true
 }
 
 /// Makes an offer of an item for a processor, and its ticket.
@@ -437,16 +451,20 @@ impl Call {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let cleared = self.inner.with(py, |inner| (inner.act.take(), inner.future.take()));
-        drop(cleared);
+        let (act, future) = self.inner.with(py, |inner| (inner.act.take(), inner.future.take()));
+        if let Some(act) = act {
+            forsake(self.engine.bind(py), &act, future.as_ref());
+        }
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         let inner = self.inner.get_mut();
-        if inner.has_begun || inner.act.is_none() {
-            return;
+        let Some(act) = inner.act.take() else { return };
+        if inner.has_begun {
+            let (engine, future) = (&self.engine, inner.future.take());
+            return in_destructor(|py| forsake(engine.bind(py), &act, future.as_ref()));
         }
         in_destructor(|py| {
             let text = format!("coroutine '{}' was never awaited\0", self.name);

@@ -20,7 +20,8 @@ pub(crate) enum Role {
     Deliver,
 }
 
-/// The workers of one role.
+/// The workers of one role. Always `parked + waking + active <= live <= limit`; the rest of `live` is in the middle of
+/// something that waits.
 #[derive(Default)]
 pub(crate) struct Crew {
     /// Hidden from the garbage collector, so that a waiting worker, which nothing else holds, outlives an engine that
@@ -46,6 +47,12 @@ impl Crew {
     /// Whether nobody waits, or is on its way from waiting to its end.
     pub(crate) fn is_quiet(&self) -> bool {
         self.parked.is_empty() && self.waking == 0
+    }
+
+    /// Whether the counts can be true.
+    fn adds_up(&self) -> bool {
+        let idle_or_in_step = self.parked.len() as u32 + self.waking + self.active;
+        idle_or_in_step <= self.live && self.live <= self.limit
     }
 }
 
@@ -85,6 +92,7 @@ impl State {
 
     /// Wakes workers for what is to be done, where nobody comes to do it.
     pub(crate) fn call_workers(&mut self) {
+        debug_assert!(self.crews.iter().all(Crew::adds_up), "a crew has lost count");
         if self.is_finishing() {
             self.dismiss();
         } else if self.crews[Role::Handle as usize].active == 0 {

@@ -38,8 +38,8 @@ pub(crate) fn within(engine: &Bound<'_, Engine>) -> PyResult<Option<Within>> {
         Role::Feed => Ok(None),
         Role::Deliver => Ok(worker.works_for(py, engine).then_some(Within::Delivery)),
         Role::Handle => {
-            let doing = worker.doing(py).filter(|(other, ..)| other.is(engine));
-            Ok(doing.map(|(_, handle, _)| Within::Handler(handle)))
+            let doing = worker.doing(py).filter(|_| worker.works_for(py, engine));
+            Ok(doing.map(|attempt| Within::Handler(attempt.handle)))
         }
     }
 }

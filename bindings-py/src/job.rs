@@ -42,30 +42,37 @@ impl Job {
     }
 
     /// A function in a thread goes on when the task that waits for it is cancelled: waits again, until it has ended.
-    /// Also steps what such a function returned, if that can be awaited.
+    /// Also steps what such a function returned, if that can be awaited. What goes wrong in that becomes the result.
     pub(crate) fn outlives_cancellation(
         &mut self,
         py: Python<'_>,
         engine: &Bound<'_, Engine>,
-        result: &PyResult<Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
-        let Some(thread) = self.thread.take() else { return Ok(false) };
-        match result {
+        result: &mut PyResult<Bound<'_, PyAny>>,
+    ) -> bool {
+        let Some(thread) = self.thread.take() else { return false };
+        let steps = match result {
             Err(_) => {
-                let Some(future) = InThread::wait_for_end(thread.bind(py), engine)? else {
-                    return Ok(false);
-                };
-                self.awaitable = Some(future);
+                let waiting = InThread::wait_for_end(thread.bind(py), engine);
                 self.thread = Some(thread);
-                Ok(true)
+                waiting
             }
-            Ok(value) => match awaitable(value.clone())? {
-                Called::Awaitable(steps) => {
-                    self.awaitable = Some(steps.unbind());
-                    Ok(true)
-                }
-                Called::Value(_) => Ok(false),
-            },
+            Ok(value) => inside(py, &self.context, || awaitable(value.clone()))
+                .and_then(|called| called)
+                .map(|called| match called {
+                    Called::Awaitable(steps) => Some(steps.unbind()),
+                    Called::Value(_) => None,
+                }),
+        };
+        match steps {
+            Ok(Some(steps)) => {
+                self.awaitable = Some(steps);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                *result = Err(error);
+                false
+            }
         }
     }
 
@@ -113,17 +120,12 @@ pub(crate) fn advance<'py>(py: Python<'py>, job: &Job, thrown: Option<PyErr>) ->
 #[inline]
 pub(crate) fn attempt<'py>(engine: &Bound<'py, Engine>, start: Start) -> (Job, Sent<'py>) {
     let py = engine.py();
-    let Start { handle, attempt, payload, context, handler, executor } = start;
-    let mut job = Job::new(Work::Attempt { handle, attempt }, context);
+    let Start { attempt, payload, context, handler, executor } = start;
+    let work = Work::Attempt { handle: attempt.handle, attempt: attempt.attempt };
+    let mut job = Job::new(work, context);
     if let Some(executor) = executor {
-        return match InThread::start(
-            engine,
-            (handle, attempt),
-            handler,
-            payload,
-            &job.context,
-            &executor,
-        ) {
+        let context = &job.context;
+        return match InThread::start(engine, &attempt, handler, payload, context, &executor) {
             Ok((thread, future)) => {
                 let sent = job.first_step(Ok(future));
                 job.thread = Some(thread);
@@ -181,35 +183,32 @@ fn call_source<'py>(
     (job, sent.unwrap_or_else(Sent::Raise))
 }
 
-/// Reads a source that is not asynchronous for as long as items are wanted.
-pub(crate) fn read_source(engine: &Bound<'_, Engine>) -> PyResult<()> {
+/// Reads a source that is not asynchronous for as long as items are wanted. What goes wrong ends the source, as what it
+/// raises does.
+pub(crate) fn read_source(engine: &Bound<'_, Engine>) {
     let (py, this) = (engine.py(), engine.get());
-    this.tick(py)?;
+    let ticked = this.tick(py);
     let Some((source, context, key)) = this.state.with(py, |state| state.begin_reading(py)) else {
-        return Ok(());
+        return;
     };
-    let mut items = source.bind(py).clone().cast_into::<PyIterator>()?;
-    let mut read = || -> PyResult<()> {
-        loop {
-            let ended = match items.next() {
-                Some(Ok(item)) => {
-                    let offer = this.offer(item, key.as_ref(), copy_context(py, &context)?);
-                    if this.state.with(py, |state| state.feed_item(py, offer)) {
-                        continue;
-                    }
-                    return Ok(());
-                }
-                Some(Err(error)) => Some(to_be_raised(py, error)),
-                None => None,
-            };
-            this.state.with(py, |state| state.source_ended(py, ended));
-            return Ok(());
+    // true: there is more
+    let read = || -> PyResult<bool> {
+        ticked?;
+        for item in source.bind(py).clone().cast_into::<PyIterator>()? {
+            let offer = this.offer(item?, key.as_ref(), copy_context(py, &context)?);
+            if !this.state.with(py, |state| state.feed_item(py, offer)) {
+                return Ok(true);
+            }
         }
+        Ok(false)
     };
-    let result = inside(py, &context, &mut read);
-    this.state.with(py, |state| state.feed.is_reading = false);
+    let ended = match inside(py, &context, read).and_then(|read| read) {
+        Ok(true) => None,
+        Ok(false) => Some(None),
+        Err(error) => Some(Some(to_be_raised(py, error))),
+    };
+    this.state.with(py, |state| state.end_reading(py, ended));
     Engine::flush(engine);
-    result?
 }
 
 /// Adds the position of the item to its exception, once.
@@ -228,8 +227,8 @@ pub(crate) fn note_seq(engine: &Bound<'_, Engine>, handle: Handle, error: &Bound
         Ok(false)
     };
     if !is_noted().unwrap_or(false) {
-        let noted = error.call_method1("add_note", (format!("inorder: seq={seq}"),));
-        noted.map_or_else(|failed| failed.write_unraisable(py, Some(error)), drop);
+        // a frozen exception takes none
+        let _: PyResult<_> = error.call_method1("add_note", (format!("inorder: seq={seq}"),));
     }
 }
 

@@ -107,6 +107,11 @@ impl Lanes {
         self.lanes.iter().try_for_each(|lane| visit.call(&lane.key))
     }
 
+    /// Takes the keys out, for the garbage collector. The numbers stay.
+    pub(crate) fn clear(&mut self) -> Vec<Obj> {
+        self.lanes.iter_mut().filter_map(|lane| lane.key.take()).collect()
+    }
+
     fn forget_unused(&mut self, lane: Lane) -> Option<Obj> {
         let number = lane.number();
         let named = &mut self.lanes[number as usize];

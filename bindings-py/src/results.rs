@@ -66,6 +66,11 @@ impl Takers {
         self.holder.replace(task)
     }
 
+    /// Takes the objects out, for the garbage collector.
+    pub(crate) fn clear(&mut self) -> impl Sized + use<> {
+        (std::mem::take(&mut self.waiting), self.holder.take(), self.deliverer.take())
+    }
+
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.waiting.iter().try_for_each(|(_, future)| visit.call(future))?;
         visit.call(&self.holder)?;

@@ -122,18 +122,34 @@ impl State {
             return;
         }
         match &self.feed.kind {
-            Some(Kind::Plain(_)) => {
-                self.feed.closing = Closing::Over;
-                if let Some(Kind::Plain(source)) = self.feed.kind.take() {
-                    self.effects.close = Some(source);
-                }
-            }
+            // not while it runs: whoever reads it closes it then
+            Some(Kind::Plain(_)) if self.feed.is_reading => self.feed.closing = Closing::Asked,
+            Some(Kind::Plain(_)) => self.close_plain(),
             Some(Kind::Async(_)) => {
                 self.feed.closing = Closing::Asked;
                 let feeder = self.feed.feeder.as_ref();
                 self.effects.signals.extend(feeder.map(|feeder| feeder.clone_ref(py)));
             }
             None => {}
+        }
+    }
+
+    fn close_plain(&mut self) {
+        self.feed.closing = Closing::Over;
+        if let Some(Kind::Plain(source)) = self.feed.kind.take() {
+            self.effects.close = Some(source);
+        }
+    }
+
+    /// Comes out of a source that is not asynchronous. `ended`: it has ended, perhaps with an error.
+    pub(crate) fn end_reading(&mut self, py: Python<'_>, ended: Option<Option<Obj>>) {
+        self.feed.is_reading = false;
+        if let Some(error) = ended {
+            self.source_ended(py, error);
+        }
+        if self.feed.closing == Closing::Asked {
+            self.close_plain();
+            self.look_after();
         }
     }
 

@@ -22,6 +22,7 @@ use inorder::{
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::context::Attempt;
 use crate::crew::{Crew, Parked, Role};
 use crate::lanes::Lanes;
 use crate::offers::Offers;
@@ -108,8 +109,7 @@ pub(crate) struct Reported {
 
 /// An attempt to begin.
 pub(crate) struct Start {
-    pub(crate) handle: Handle,
-    pub(crate) attempt: u32,
+    pub(crate) attempt: Attempt,
     pub(crate) payload: Obj,
     pub(crate) context: Obj,
     pub(crate) handler: Obj,
@@ -213,6 +213,13 @@ impl State {
         }
     }
 
+    /// Nobody waits with this future any more.
+    pub(crate) fn unwatch(&mut self, future: &Obj) {
+        let place = self.watches.iter().position(|(_, other)| other.is(future));
+        let (_, future) = place.map(|place| self.watches.remove(place)).unzip();
+        self.effects.garbage.extend(future);
+    }
+
     /// The slot of an item that is known.
     pub(crate) fn entry(&mut self, handle: Handle) -> Option<&mut Entry> {
         self.slots.get_mut(handle.slot().index()).filter(|entry| entry.handle == Some(handle))
@@ -226,17 +233,23 @@ impl State {
             if entry.handle != Some(handle) || entry.is_signalled {
                 continue;
             }
-            // both are there until the item leaves
-            let (Some(payload), Some(context)) = (&entry.payload, entry.context.take()) else {
-                continue;
-            };
-            let payload = payload.clone_ref(py);
-            entry.worker = Some(worker.clone_ref(py));
-            let hooks = &self.hooks;
             // gone only if the garbage collector took everything
-            let handler = hooks.handler.as_ref()?.clone_ref(py);
-            let executor = hooks.executor.as_ref().map(|executor| executor.clone_ref(py));
-            return Some(Start { handle, attempt, payload, context, handler, executor });
+            let handler = self.hooks.handler.as_ref()?;
+            // both are there until the item leaves
+            let (Some(payload), Some(_)) = (&entry.payload, &entry.context) else { continue };
+            let (payload, context) = (payload.clone_ref(py), entry.context.take()?);
+            entry.worker = Some(worker.clone_ref(py));
+            let executor = self.hooks.executor.as_ref().map(|executor| executor.clone_ref(py));
+            let lane = self.core.lane_of(handle);
+            let key = lane.and_then(|lane| self.lanes.key(lane)).map(|key| key.clone_ref(py));
+            let attempt = Attempt { handle, attempt, seq: entry.seq, key };
+            return Some(Start {
+                attempt,
+                payload,
+                context,
+                handler: handler.clone_ref(py),
+                executor,
+            });
         }
     }
 
@@ -305,13 +318,20 @@ impl State {
         handle: Handle,
         done: Option<Done>,
     ) -> Option<Entry> {
-        let mut entry = std::mem::take(self.entry(handle)?);
-        if let (Some(ticket), Some(done)) = (entry.ticket.take(), done) {
-            let waiters = ticket.get().settle(py, done);
-            self.effects.futures.extend(waiters);
-            self.effects.garbage.push(ticket.into_any());
+        let mut entry = self.entry(handle).map(std::mem::take);
+        let ticket = entry.as_mut().and_then(|entry| entry.ticket.take());
+        match (ticket, done) {
+            (Some(ticket), Some(done)) => {
+                let waiters = ticket.get().settle(py, done);
+                self.effects.futures.extend(waiters);
+                self.effects.garbage.push(ticket.into_any());
+            }
+            (ticket, done) => {
+                self.effects.garbage.extend(ticket.map(Py::into_any));
+                self.effects.garbage.extend(done.and_then(Done::into_object));
+            }
         }
-        Some(entry)
+        entry
     }
 
     /// Lets go of what is left of an item.

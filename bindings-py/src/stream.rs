@@ -130,6 +130,8 @@ pub(crate) fn take_step(
     let (py, this) = (engine.py(), engine.get());
     if waiter.is_some() {
         this.read_clock(py)?;
+    } else {
+        Engine::stay(engine)?;
     }
     let (take, reads) = Engine::act(engine, |state| {
         if iteration.is_some() && state.takers.iteration != iteration {
@@ -140,7 +142,7 @@ pub(crate) fn take_step(
     *waiter = None;
     if reads {
         // whoever asks has made room: no worker has to be woken for that
-        job::read_source(engine)?;
+        job::read_source(engine);
     }
     match take {
         Take::Value(value) => {
@@ -334,7 +336,7 @@ fn next(
         spare.as_ref().filter(|_| is_free).map(|next| next.clone_ref(py))
     });
     if let Some(next) = again {
-        next.get().waiter.with(py, |waiter| *waiter = None);
+        next.get().abandon(py);
         return Ok(next);
     }
     let next =
@@ -365,9 +367,23 @@ impl Steps for Next {
 
 impl Next {
     fn abandon(&self, py: Python<'_>) {
-        if let Some(waiter) = self.waiter.with(py, Option::take) {
-            Engine::act(self.engine.bind(py), |state| state.stop_waiting(py, waiter));
-        }
+        let Some(waiter) = self.waiter.with(py, Option::take) else { return };
+        let engine = self.engine.bind(py);
+        engine.get().state.with(py, |state| state.stop_waiting(py, waiter));
+        Engine::give_up(engine, false)
+            .unwrap_or_else(|error| error.write_unraisable(py, Some(engine.as_any())));
+    }
+}
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        let Some(waiter) = self.waiter.get_mut().take() else { return };
+        in_destructor(|py| {
+            let engine = self.engine.bind(py);
+            engine.get().state.with(py, |state| state.stop_waiting(py, waiter));
+            // what follows is Python code, and this may be anywhere; a closed loop has ended everything
+            let _: PyResult<()> = Engine::call_soon(engine, Chore::Flush);
+        });
     }
 }
 

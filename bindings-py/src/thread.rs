@@ -1,14 +1,13 @@
 //! Plain functions in an executor.
 
-use inorder::Handle;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callback::Wake;
-use crate::context::ATTEMPT;
+use crate::context::{ATTEMPT, Attempt};
 use crate::engine::Engine;
-use crate::raw::{Called, Guarded, Obj, awaitable, inside};
+use crate::raw::{Called, Guarded, Obj, awaitable, inside, to_be_raised};
 
 /// A call of a handler in a thread, in the context of its item.
 #[pyclass(frozen, module = "inorder._inorder")]
@@ -41,14 +40,14 @@ impl InThread {
     /// Starts it. Gives the future of its result, too.
     pub(crate) fn start<'py>(
         engine: &Bound<'py, Engine>,
-        (handle, attempt): (Handle, u32),
+        attempt: &Attempt,
         handler: Obj,
         item: Obj,
         context: &Obj,
         executor: &Obj,
     ) -> PyResult<(Py<Self>, Bound<'py, PyAny>)> {
         let py = engine.py();
-        let attempt = crate::context::attempt(engine, handle, attempt)?;
+        let attempt = attempt.make(py)?;
         let progress = Guarded::new(Progress::default());
         let context = context.clone_ref(py);
         let call = Py::new(py, Self { handler, item, context, attempt, progress })?;
@@ -115,7 +114,10 @@ impl InThread {
             let wake = Py::new(py, Wake { future })?;
             event_loop.call_method1(py, "call_soon_threadsafe", (wake,))?;
         }
-        result?
+        // a future takes no StopIteration
+        result
+            .and_then(|result| result)
+            .map_err(|error| PyErr::from_value(to_be_raised(py, error).into_bound(py)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

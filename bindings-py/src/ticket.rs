@@ -45,6 +45,17 @@ pub(crate) enum Done {
     Closed(Option<Obj>),
 }
 
+impl Done {
+    /// The object in it.
+    pub(crate) fn into_object(self) -> Option<Obj> {
+        match self {
+            Self::Ok(object) | Self::Failed(object) => Some(object),
+            Self::Closed(object) => object,
+            Self::Offered | Self::Refused(_) | Self::Pending | Self::Cancelled => None,
+        }
+    }
+}
+
 /// Why an offer was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -131,6 +142,7 @@ impl Ticket {
 
     /// A future that is done when the ticket is, stepped until the task can wait for it.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Obj> {
+        Engine::stay(self.engine.bind(py))?;
         if let Some(handle) = self.handle(py) {
             deadlock::refuse_to_wait_for(self.engine.bind(py), handle)?;
         }

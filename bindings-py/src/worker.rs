@@ -1,10 +1,12 @@
 //! Workers: coroutines that run handlers inside a real task of asyncio, one after the other.
 
-use inorder::Handle;
-use pyo3::exceptions::{PyGeneratorExit, PyKeyboardInterrupt, PyStopAsyncIteration, PySystemExit};
+use pyo3::exceptions::{
+    PyGeneratorExit, PyKeyboardInterrupt, PyStopAsyncIteration, PySystemExit, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::context::Attempt;
 use crate::crew::{Parked, Role};
 use crate::engine::Engine;
 use crate::imports;
@@ -32,7 +34,7 @@ struct Inner {
     cancelling: Option<Obj>,
     /// What it is in the middle of.
     job: Option<Job>,
-    doing: Option<(Handle, u32)>,
+    doing: Option<Attempt>,
     has_begun: bool,
     is_running: bool,
     /// It counts as waking.
@@ -89,30 +91,33 @@ impl Worker {
     }
 
     /// The attempt that it runs.
-    pub(crate) fn doing(&self, py: Python<'_>) -> Option<(Py<Engine>, Handle, u32)> {
-        self.inner.with(py, |inner| {
-            let (handle, attempt) = inner.doing?;
-            Some((inner.engine.as_ref()?.clone_ref(py), handle, attempt))
-        })
+    pub(crate) fn doing(&self, py: Python<'_>) -> Option<Attempt> {
+        self.inner.with(py, |inner| inner.doing.as_ref().map(|doing| doing.clone_ref(py)))
     }
 
     /// One step of its task.
     fn step(slf: &Bound<'_, Self>, thrown: Option<PyErr>) -> PyResult<Option<Obj>> {
         let (py, this) = (slf.py(), slf.get());
         let entered = this.inner.with(py, |inner| {
-            let engine = inner.engine.as_ref()?.clone_ref(py);
+            if inner.is_running {
+                return Err(());
+            }
+            let Some(engine) = &inner.engine else { return Ok(None) };
+            let engine = engine.clone_ref(py);
             inner.is_running = true;
             let is_first = !std::mem::replace(&mut inner.has_begun, true);
             let was_woken = std::mem::replace(&mut inner.is_woken, false);
-            Some((engine, is_first, was_woken, inner.job.take()))
+            Ok(Some((engine, is_first, was_woken, inner.job.take())))
         });
+        let entered = entered.map_err(|()| PyValueError::new_err("coroutine already executing"))?;
         let Some((engine, is_first, was_woken, job)) = entered else {
             return thrown.map_or(Ok(None), Err);
         };
         let engine = engine.bind(py);
+        let mut thrown = thrown;
         if is_first && thrown.is_none() {
-            this.meet_task(py)?;
-            if engine.get().is_spawning(py) {
+            thrown = this.meet_task(py).err();
+            if thrown.is_none() && engine.get().is_spawning(py) {
                 // an eager task: whoever made it is in the middle of something
                 this.inner.with(py, |inner| {
                     inner.is_running = false;
@@ -145,7 +150,7 @@ impl Worker {
             let was_thrown = thrown.is_some();
             let stepped = match job.take() {
                 Some(job) => {
-                    this.note_cancellation(py, thrown.as_ref())?;
+                    this.note_cancellation(py, thrown.as_ref());
                     let sent = job::advance(py, &job, thrown.take());
                     Some((job, sent))
                 }
@@ -154,7 +159,7 @@ impl Worker {
                         this.end(py, engine);
                         return Err(error);
                     }
-                    None => Self::begin(slf, engine)?,
+                    None => Self::begin(slf, engine),
                 },
             };
             let Some((mut done, sent)) = stepped else {
@@ -162,16 +167,21 @@ impl Worker {
                     this.inner.with(py, |inner| inner.is_woken = true);
                     return Ok(Some(py.None()));
                 }
-                match Self::park(slf, engine)? {
-                    Rest::Parked(future) => return Ok(Some(future)),
-                    Rest::Again => continue,
-                    Rest::Over => {
+                match Self::park(slf, engine) {
+                    Ok(Rest::Parked(future)) => return Ok(Some(future)),
+                    Ok(Rest::Again) => continue,
+                    Ok(Rest::Over) => {
                         this.end(py, engine);
                         return Ok(None);
                     }
+                    // it cannot wait
+                    Err(error) => {
+                        this.end(py, engine);
+                        return Err(error);
+                    }
                 }
             };
-            let result = match sent {
+            let mut result = match sent {
                 Sent::Yield(waits_for) => {
                     this.suspend(py, engine, done, was_thrown);
                     return Ok(Some(waits_for.unbind()));
@@ -179,17 +189,17 @@ impl Worker {
                 Sent::Return(value) => Ok(value),
                 Sent::Raise(error) => Err(error),
             };
-            if done.outlives_cancellation(py, engine, &result)? {
+            if done.outlives_cancellation(py, engine, &mut result) {
                 job = Some(done);
                 continue;
             }
-            let interrupt = this.finish(py, engine, done, result)?;
-            if let Some(interrupt) = interrupt {
-                this.raises_aloud(py)?;
+            if let Some(interrupt) = this.finish(py, engine, done, result) {
+                this.raises_aloud(py)
+                    .unwrap_or_else(|error| error.write_unraisable(py, Some(slf.as_any())));
                 this.end(py, engine);
                 return Err(interrupt);
             }
-            if this.is_to_retire(py, engine)? {
+            if this.is_to_retire(py, engine) {
                 this.end(py, engine);
                 return Ok(None);
             }
@@ -210,35 +220,31 @@ impl Worker {
     }
 
     /// Begins what is to be done next; `None`: nothing.
-    fn begin<'py>(
-        slf: &Bound<'py, Self>,
-        engine: &Bound<'py, Engine>,
-    ) -> PyResult<Option<(Job, Sent<'py>)>> {
+    fn begin<'py>(slf: &Bound<'py, Self>, engine: &Bound<'py, Engine>) -> Option<(Job, Sent<'py>)> {
         let (py, this) = (slf.py(), slf.get());
         let state = &engine.get().state;
         match this.role {
             Role::Handle => loop {
                 if let Some(start) = state.with(py, |state| state.next_run(py, slf.as_unbound())) {
-                    this.inner.with(py, |inner| inner.doing = Some((start.handle, start.attempt)));
-                    return Ok(Some(job::attempt(engine, start)));
+                    let doing = Some(start.attempt.clone_ref(py));
+                    let before =
+                        this.inner.with(py, |inner| std::mem::replace(&mut inner.doing, doing));
+                    drop(before);
+                    return Some(job::attempt(engine, start));
                 }
                 if !state.with(py, |state| state.can_read()) {
-                    return Ok(None);
+                    return None;
                 }
-                job::read_source(engine)?;
+                job::read_source(engine);
             },
-            Role::Feed => {
-                Ok(match state.with(py, |state| state.next_feeding(py, slf.as_unbound())) {
-                    Feeding::Next(source, context) => Some(job::next_item(py, &source, context)),
-                    Feeding::Close(source, context) => {
-                        Some(job::close_source(py, &source, context))
-                    }
-                    Feeding::Nothing => None,
-                })
-            }
+            Role::Feed => match state.with(py, |state| state.next_feeding(py, slf.as_unbound())) {
+                Feeding::Next(source, context) => Some(job::next_item(py, &source, context)),
+                Feeding::Close(source, context) => Some(job::close_source(py, &source, context)),
+                Feeding::Nothing => None,
+            },
             Role::Deliver => {
                 let delivery = state.with(py, |state| state.next_delivery(py, slf.as_unbound()));
-                Ok(delivery.map(|delivery| job::delivery(py, delivery)))
+                delivery.map(|delivery| job::delivery(py, delivery))
             }
         }
     }
@@ -250,20 +256,24 @@ impl Worker {
         engine: &Bound<'_, Engine>,
         job: Job,
         result: PyResult<Bound<'_, PyAny>>,
-    ) -> PyResult<Option<PyErr>> {
+    ) -> Option<PyErr> {
         let this = engine.get();
-        this.tick(py)?;
-        let mut interrupt = None;
+        let done = self.inner.with(py, |inner| inner.doing.take());
+        drop(done);
+        // a clock that fails stands still
+        this.tick(py).unwrap_or_else(|error| error.write_unraisable(py, Some(engine.as_any())));
+        let is_for_all = |error: &PyErr| {
+            let is_interrupt = error.is_instance_of::<PyKeyboardInterrupt>(py)
+                || error.is_instance_of::<PySystemExit>(py);
+            is_interrupt && matches!(job.work, Work::Attempt { .. } | Work::Delivery { .. })
+        };
+        let interrupt = result.as_ref().err().filter(|error| is_for_all(error));
+        let interrupt = interrupt.map(|error| error.clone_ref(py));
         match job.work {
             Work::Attempt { handle, attempt } => {
                 let (value, has_failed) = match result {
                     Ok(value) => (value.unbind(), false),
                     Err(error) => {
-                        if error.is_instance_of::<PyKeyboardInterrupt>(py)
-                            || error.is_instance_of::<PySystemExit>(py)
-                        {
-                            interrupt = Some(error.clone_ref(py));
-                        }
                         let value = to_be_raised(py, error);
                         job::note_seq(engine, handle, value.bind(py));
                         (value, true)
@@ -277,22 +287,23 @@ impl Worker {
                 let error = result.err().map(|error| to_be_raised(py, error));
                 this.state.with(py, |state| state.delivered(py, handle, error));
             }
-            Work::Next => match result {
-                Ok(item) => {
+            Work::Next => {
+                let offered = result.and_then(|item| {
                     let key = this
                         .state
                         .with(py, |state| state.hooks.key.as_ref().map(|key| key.clone_ref(py)));
                     let context = raw::copy_context(py, &job.context)?;
-                    let offer =
-                        raw::inside(py, &job.context, || this.offer(item, key.as_ref(), context))?;
-                    this.state.with(py, |state| state.feed_one(py, offer));
+                    raw::inside(py, &job.context, || this.offer(item, key.as_ref(), context))
+                });
+                match offered {
+                    Ok(offer) => this.state.with(py, |state| state.feed_one(py, offer)),
+                    Err(error) => {
+                        let is_end = error.is_instance_of::<PyStopAsyncIteration>(py);
+                        let error = (!is_end).then(|| to_be_raised(py, error));
+                        this.state.with(py, |state| state.source_ended(py, error));
+                    }
                 }
-                Err(error) => {
-                    let is_end = error.is_instance_of::<PyStopAsyncIteration>(py);
-                    let error = (!is_end).then(|| to_be_raised(py, error));
-                    this.state.with(py, |state| state.source_ended(py, error));
-                }
-            },
+            }
             Work::Close => {
                 if let Err(error) = result {
                     let value = to_be_raised(py, error);
@@ -303,7 +314,7 @@ impl Worker {
         }
         drop(job.awaitable);
         Engine::flush(engine);
-        Ok(interrupt)
+        interrupt
     }
 
     fn suspend(&self, py: Python<'_>, engine: &Bound<'_, Engine>, job: Job, was_thrown: bool) {
@@ -312,8 +323,7 @@ impl Worker {
         let state = &engine.get().state;
         if self.role == Role::Handle {
             if state.with(py, |state| state.is_to_read()) {
-                let read = job::read_source(engine);
-                read.unwrap_or_else(|error| error.write_unraisable(py, Some(engine.as_any())));
+                job::read_source(engine);
             }
         } else if is_feed && was_thrown {
             state.with(py, State::feeder_is_stuck);
@@ -350,11 +360,8 @@ impl Worker {
         if refused.is_some() {
             return Ok(Rest::Again);
         }
-        let engine = this.inner.with(py, |inner| {
-            inner.doing = None;
-            inner.engine.take()
-        });
-        drop(engine);
+        let forgotten = this.inner.with(py, |inner| (inner.doing.take(), inner.engine.take()));
+        drop(forgotten);
         Ok(Rest::Parked(future))
     }
 
@@ -365,32 +372,37 @@ impl Worker {
             state.worker_ended(self.role);
         });
         let forgotten = self.inner.with(py, |inner| {
-            inner.doing = None;
-            (inner.engine.take(), inner.task.take(), inner.cancelling.take())
+            let of_task = (inner.task.take(), inner.cancelling.take());
+            (inner.engine.take(), inner.doing.take(), of_task)
         });
         drop(forgotten);
     }
 
-    fn is_to_retire(&self, py: Python<'_>, engine: &Bound<'_, Engine>) -> PyResult<bool> {
-        if self.role != Role::Handle {
-            return Ok(false);
-        }
+    fn is_to_retire(&self, py: Python<'_>, engine: &Bound<'_, Engine>) -> bool {
         let (retires, cancelling) = self.inner.with(py, |inner| {
             (inner.retires, inner.cancelling.as_ref().map(|cancelling| cancelling.clone_ref(py)))
         });
-        if retires || engine.get().state.with(py, |state| state.is_isolated) {
-            return Ok(true);
+        match self.role {
+            // what is left of a request concerns the same source
+            Role::Feed => return retires,
+            Role::Handle if engine.get().state.with(py, |state| state.is_isolated) => return true,
+            Role::Handle | Role::Deliver => {}
         }
         // asked to cancel without a word to the handler: it asked itself, or what it waited for swallowed it
-        cancelling.map_or(Ok(false), |cancelling| cancelling.bind(py).call0()?.is_truthy())
+        let is_asked = |cancelling: Obj| {
+            let asked = cancelling.bind(py).call0().and_then(|asked| asked.is_truthy());
+            asked.unwrap_or(true)
+        };
+        retires || cancelling.is_some_and(is_asked)
     }
 
-    fn note_cancellation(&self, py: Python<'_>, thrown: Option<&PyErr>) -> PyResult<()> {
-        let Some(error) = thrown else { return Ok(()) };
-        if error.is_instance(py, imports::cancelled_error(py)?) {
+    fn note_cancellation(&self, py: Python<'_>, thrown: Option<&PyErr>) {
+        let Some(error) = thrown else { return };
+        let is_cancelled = self.role != Role::Feed
+            && imports::cancelled_error(py).map_or(true, |class| error.is_instance(py, class));
+        if is_cancelled || error.is_instance_of::<PyGeneratorExit>(py) {
             self.inner.with(py, |inner| inner.retires = true);
         }
-        Ok(())
     }
 
     /// Says that the exception of the task, which goes through the loop as well, was seen.
