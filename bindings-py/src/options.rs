@@ -61,13 +61,14 @@ impl<'py> Given<'py> {
         Ok(())
     }
 
-    /// Refuses one of which only the default is there yet.
-    pub(crate) fn refuse_all_but(&self, name: &str, default: &str) -> PyResult<()> {
-        match self.take(name)? {
-            Some(value) if value.extract::<&str>().is_ok_and(|word| word == default) => Ok(()),
-            Some(_) => Err(unbuilt(self.options.py(), name)),
-            None => Ok(()),
+    /// Refuses one of which only the first word is there yet.
+    pub(crate) fn refuse_all_but_first(&self, name: &str, words: &[&str]) -> PyResult<()> {
+        let Some(value) = self.take(name)? else { return Ok(()) };
+        let given = word(name, &value, words)?;
+        if words.first() == Some(&given) {
+            return Ok(());
         }
+        Err(unbuilt(value.py(), &format!("{name}={given:?}")))
     }
 
     /// Takes out and checks what `map` and `Processor` share. `policy`: the default.
@@ -173,9 +174,10 @@ pub(crate) fn flag(name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// A sequence number: a whole number from 0 to 2^64 - 1.
+/// A sequence number: a whole number from 0 to 2^64 - 2, so that there is one after it.
 pub(crate) fn number(value: &Bound<'_, PyAny>) -> Option<Seq> {
-    if is_number(value) { value.extract().ok() } else { None }
+    let number = if is_number(value) { value.extract().ok() } else { None };
+    number.filter(|number| *number < Seq::MAX)
 }
 
 /// The number with which a sequenced processor or a buffer starts.
@@ -188,7 +190,7 @@ pub(crate) fn start(value: &Bound<'_, PyAny>) -> PyResult<Seq> {
         Some(start) => Ok(start),
         None => Err(options_error(
             py,
-            &format!("start must be from 0 to 2^64 - 1, not {}", value.repr()?),
+            &format!("start must be from 0 to 2^64 - 2, not {}", value.repr()?),
         )),
     }
 }
@@ -201,8 +203,9 @@ pub(crate) fn capacity(value: &Bound<'_, PyAny>) -> PyResult<usize> {
 /// A limit of time in seconds, at least 0; `None`: none.
 pub(crate) fn timeout(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
     let Some(value) = value else { return Ok(None) };
-    let seconds =
-        value.extract::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    let seconds = value.extract::<f64>().ok().filter(|seconds| {
+        seconds.is_finite() && *seconds >= 0.0 && !value.is_instance_of::<PyBool>()
+    });
     match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
         Some(span) => Ok(Some(span)),
         None => Err(options_error(
@@ -276,5 +279,5 @@ fn check_executor(executor: &Bound<'_, PyAny>, handler: &Bound<'_, PyAny>) -> Py
 /// The exception of a number that is none.
 pub(crate) fn not_a_number(value: &Bound<'_, PyAny>) -> PyErr {
     let text = value.repr().map(|repr| repr.to_string()).unwrap_or_default();
-    PyTypeError::new_err(format!("seq must be a whole number from 0 to 2^64 - 1, not {text}"))
+    PyTypeError::new_err(format!("seq must be a whole number from 0 to 2^64 - 2, not {text}"))
 }

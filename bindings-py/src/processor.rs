@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use inorder::{OnFailure, Seq};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
@@ -89,10 +89,14 @@ impl Processor {
         let py = slf.py();
         let handler = match handler {
             Some(handler) => handler,
-            None => slf.getattr("process").map_err(|_| {
-                PyTypeError::new_err(
-                    "a processor needs a handler, or a subclass with a method process(item)",
-                )
+            None => slf.getattr("process").map_err(|error| {
+                if !error.is_instance_of::<PyAttributeError>(py) {
+                    return error;
+                }
+                let text = "a processor needs a handler, or a subclass with a method process(item)";
+                let needs = PyTypeError::new_err(text);
+                needs.set_cause(py, Some(error));
+                needs
             })?,
         };
         let given = Given::new(py, "Processor", options)?;
@@ -111,8 +115,8 @@ impl Processor {
             "wrap",
             "restore",
         ])?;
-        given.refuse_all_but("gap", "wait")?;
-        given.refuse_all_but("restart", "ignore")?;
+        given.refuse_all_but_first("gap", &["wait", "skip", "fail"])?;
+        given.refuse_all_but_first("restart", &["ignore", "reset", "fail"])?;
         given.finish()?;
         if start.is_some() && !is_sequenced {
             return Err(options::options_error(py, "start is for processors with sequenced=True"));
