@@ -50,10 +50,4 @@ mod _inorder {
         install_send::<Next>(py);
         install_send::<Ticket>(py);
     }
-
-    /// Returns the version of the package.
-    #[pyfunction]
-    fn version() -> &'static str {
-        env!("CARGO_PKG_VERSION")
-    }
 }

@@ -8,7 +8,6 @@ from inorder._inorder import (
     Ticket,
     current,
     map,
-    version,
 )
 from inorder.errors import (
     AttemptTimeout,
@@ -63,5 +62,4 @@ __all__ = [
     "WrongLoop",
     "current",
     "map",
-    "version",
 ]

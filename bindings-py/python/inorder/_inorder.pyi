@@ -27,10 +27,8 @@ __all__ = [
     "Ticket",
     "current",
     "map",
-    "version",
 ]
 
-def version() -> str: ...
 def current() -> Attempt: ...
 @overload
 def map(
