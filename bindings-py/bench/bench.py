@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from operator import itemgetter
 
 import inorder
 import peers
@@ -18,9 +19,16 @@ def inorder_map(source, handler, concurrency):
     return inorder.map(handler, source, concurrency=concurrency)
 
 
-async def inorder_keyed(items, handler, concurrency):
-    async for _ in inorder.map(handler, items, concurrency=concurrency, key=lambda item: item[0]):
+async def inorder_keyed(items, handler, concurrency, capacity=None):
+    key = itemgetter(0)
+    stream = inorder.map(handler, items, concurrency=concurrency, key=key, capacity=capacity)
+    async for _ in stream:
         pass
+
+
+async def inorder_keyed_unbounded(items, handler, concurrency):
+    """Reads everything at once, as the peer does."""
+    await inorder_keyed(items, handler, concurrency, capacity=len(items))
 
 
 async def inorder_tickets(source, handler, concurrency):
@@ -62,7 +70,12 @@ async def main():
         kept &= show(f"ordered results, {handler.__name__}", times, "deque_of_tasks")
 
     items = peers.keyed_items(20_000)
-    ways = (peers.queue_and_worker_per_key, peers.workers_unordered, inorder_keyed)
+    ways = (
+        peers.queue_and_worker_per_key,
+        peers.workers_unordered,
+        inorder_keyed,
+        inorder_keyed_unbounded,
+    )
     times = await peers.measure([peers.keyed(way, items) for way in ways])
     show("keyed", times, "queue_and_worker_per_key")
     for way in ways:
