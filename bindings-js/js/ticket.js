@@ -60,7 +60,7 @@ export class Ticket {
   }
 
   cancel() {
-    return this.#owner !== undefined && this.#owner.cancel(this.#slot, this.#epoch);
+    return this.#owner?.cancel(this.#slot, this.#epoch) ?? false;
   }
 
   #read() {

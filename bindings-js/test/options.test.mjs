@@ -138,3 +138,35 @@ test("every error has a stable code and its own name", () => {
     "TOO_FAR",
   ]);
 });
+
+test("an error is constructed as the host's errors are", () => {
+  const cause = new Error("why");
+  for (const type of [InOrderError, inorder.FullError, inorder.ClosedError, inorder.BrokenError]) {
+    const error = new type("text", { cause });
+    assert.deepEqual([error.message, error.cause], ["text", cause]);
+    assert.equal(typeof error.code, "string");
+  }
+  assert.equal("abortError" in inorder, false);
+});
+
+test("options are an object's own, and each is read once", () => {
+  const inherited = Object.create({ concurrency: 1.5, bogus: 1 });
+  assert.equal(new Processor(handler, inherited).stats().concurrency, 1);
+  let reads = 0;
+  const given = {
+    get concurrency() {
+      return ++reads === 1 ? 3 : "many";
+    },
+  };
+  assert.equal(new Processor(handler, given).stats().concurrency, 3);
+  assert.equal(reads, 1);
+});
+
+test("a processor has one handler", () => {
+  class Own extends Processor {
+    process() {}
+  }
+  refused(() => new Processor(), /^either handler must be a function, or process overridden/);
+  refused(() => new Own(handler), /^either handler/);
+  new Own({ concurrency: 2 });
+});

@@ -166,7 +166,8 @@ export function map<T, R>(
 /**
  * A pair of WHATWG streams: what is written is worked on, several at once, and what comes out can be read, in order.
  * Writing waits for room, so that back pressure holds from one end to the other. A failure errors both ends under
- * `onFailure: "fail"`, the default here.
+ * `onFailure: "fail"`, the default here; aborting the one end, or cancelling the other, or aborting `signal`, errors both
+ * with that reason.
  *
  * @throws {OptionsError} as {@link map} does.
  */
@@ -209,7 +210,8 @@ export interface Ticket<R> {
 // biome-ignore lint/suspicious/noExplicitAny: a class of one's own needs no type arguments
 export class Processor<T = any, R = any> implements AsyncIterable<R | Failure<T>> {
   /**
-   * @throws {OptionsError} an option is unknown or out of its bounds, or an argument is of the wrong kind.
+   * @throws {OptionsError} an option is unknown or out of its bounds, or an argument is of the wrong kind, or the class
+   *   overrides {@link process} and a handler is given too, or neither.
    */
   constructor(handler: Handler<T, R>, options?: ProcessorOptions<T, R>);
   /** For a class that overrides {@link process}. */
