@@ -141,6 +141,18 @@ test("a processor that works on keeps nothing of what is done", async () => {
   assert.ok(await collected(weakly.refs));
 });
 
+test("a ticket that is kept keeps no processor", async () => {
+  const weakly = new Weakly();
+  const tickets = [];
+  await (async () => {
+    const p = weakly.make(new Processor(weakly.make(async (n) => n)));
+    for (const n of [1, 2]) tickets.push(await p.enqueue(n));
+    await p.join();
+  })();
+  assert.ok(await collected(weakly.refs));
+  assert.equal(await tickets[1].result, 2);
+});
+
 test("a loop that was left lets go of what it had in hand", async () => {
   const weakly = new Weakly();
   const p = new Processor(() => weakly.make());
