@@ -60,7 +60,9 @@ fn buffers(window: usize) -> Vec<Peer> {
     let arrivals = Arc::new(shuffled(1_000_000, window));
     vec![
         reorder("btree_map", &arrivals, btree_map),
-        reorder("inorder", &arrivals, ours::reorder_buffer),
+        reorder("inorder", &arrivals, move |arrivals, out| {
+            ours::reorder_buffer(arrivals, out, window)
+        }),
         reorder("vecdeque_of_options", &arrivals, vecdeque_of_options),
         reorder("copy_loop", &Arc::new((0..1_000_000).collect()), copy_loop),
     ]
@@ -128,7 +130,7 @@ fn alone(name: &str, n: u64) {
             current_thread(ours::in_order_by_key(keyed_items(n as usize), peers::Log::new()))
         }
         "reorder_buffer" => {
-            ours::reorder_buffer(&shuffled(n, 4_096), &mut vec![0; n as usize]);
+            ours::reorder_buffer(&shuffled(n, 4_096), &mut vec![0; n as usize], 4_096);
         }
         _ => panic!("at_once, one_turn, dispatcher, keyed or reorder_buffer, not {name}"),
     }

@@ -64,9 +64,9 @@ fn taken(dispatcher: &mut Dispatcher) -> Option<inorder::Run> {
     dispatcher.poll_dispatch()
 }
 
-/// The reorder buffer.
-pub fn reorder_buffer(arrivals: &[u64], out: &mut [u64]) -> usize {
-    let mut buffer = ReorderBuffer::new(SequencerOptions::new().capacity(8_192));
+/// The reorder buffer, with the window within which the arrivals are shuffled.
+pub fn reorder_buffer(arrivals: &[u64], out: &mut [u64], window: usize) -> usize {
+    let mut buffer = ReorderBuffer::new(SequencerOptions::new().capacity(window));
     let mut count = 0;
     for &x in arrivals {
         let admitted = buffer.insert(x, x);

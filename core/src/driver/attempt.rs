@@ -43,6 +43,7 @@ impl<F> Attempts<F> {
     }
 
     /// How many run.
+    #[inline]
     pub(super) fn running(&self) -> usize {
         self.places.len() - self.free.len()
     }
@@ -50,7 +51,7 @@ impl<F> Attempts<F> {
     /// Whether one was woken since it was polled.
     #[inline]
     pub(super) fn any_woken(&self) -> bool {
-        self.wakes.any()
+        self.running() > 0 && self.wakes.any()
     }
 
     /// Has the task woken by the next wake of an attempt. Follow with [`any_woken`](Self::any_woken).
