@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { map, Processor } from "inorder";
+import { Gate, quiet } from "./support/hosts.mjs";
 
 /** Ends after so many items, which is far more than what may be done in a turn. */
 const MANY = 100_000;
@@ -42,21 +43,27 @@ for (const [name, [handler, options]] of Object.entries(ways)) {
 test("others have their turn: callbacks that return", async () => {
   let isTurned = false;
   let count = 0;
-  const processor = new Processor((x) => x, {
+  // the first one holds all the others back
+  const gate = new Gate();
+  const processor = new Processor((x) => (x === 0 ? gate.handler(x) : x), {
+    concurrency: 2,
     capacity: MANY,
     onResult() {
       if (!isTurned) count++;
     },
   });
   for (const k of numbers()) processor.tryEnqueue(k);
+  while (processor.stats().held < MANY - 1) await turn();
   setImmediate(() => {
     isTurned = true;
   });
+  gate.ok(0);
   await processor.close();
   assert.ok(count < MANY / 10, `${count} results in one turn`);
 });
 
 test("the time goes on where a test has dropped what was to come in the next turn", async () => {
+  await quiet();
   let now = 1_000;
   mock.method(performance, "now", () => now);
   mock.timers.enable({ apis: ["setImmediate"] });
