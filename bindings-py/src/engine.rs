@@ -116,13 +116,13 @@ impl Engine {
     /// Begins a command from outside: looks that the running loop is the one it belongs to, which is the first that it
     /// met, and reads the clock.
     ///
-    /// Neither is done twice in a turn of the loop: a worker that was woken and has not come yet means that this is
-    /// still the same one. To ask for the running loop is a system call on CPython 3.11.
+    /// The clock is not read twice in a turn of the loop: a worker that was woken and has not come yet means that this
+    /// is still the same one.
     pub(crate) fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let is_known = this.home.get().is_some_and(|home| home.thread == thread(py));
-        if is_known && this.state.with(py, |state| state.is_fresh && state.expects_worker()) {
-            return Ok(());
+        if this.is_at_home(py) {
+            let is_fresh = this.state.with(py, |state| state.is_fresh && state.expects_worker());
+            return if is_fresh { Ok(()) } else { this.read_clock(py) };
         }
         let Ok(running) = imports::get_running_loop(py)?.call0() else {
             return Err(wrong_loop(py, "no event loop is running in this thread"));
@@ -138,13 +138,14 @@ impl Engine {
         this.read_clock(py)
     }
 
-    /// As [`Self::enter`], without the clock, and in a third of the time where it was used before: a loop that runs in
-    /// this thread is the running one.
+    /// As [`Self::enter`], without the clock.
     #[inline]
     pub(crate) fn stay(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().is_at_home(slf.py()) { Ok(()) } else { Self::enter(slf) }
     }
 
+    /// Whether its loop runs in this thread, and so is the running one: to ask for that is a system call on CPython
+    /// 3.11.
     #[inline]
     fn is_at_home(&self, py: Python<'_>) -> bool {
         self.home.get().is_some_and(|home| {

@@ -1,5 +1,7 @@
 //! Streams: what `map` returns, and the iteration over a processor.
 
+use std::sync::{Arc, Weak};
+
 use inorder::OnFailure;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
 use pyo3::prelude::*;
@@ -21,8 +23,7 @@ use crate::state::State;
 #[pyclass(frozen, weakref, generic, module = "inorder")]
 pub(crate) struct Stream {
     engine: Py<Engine>,
-    /// Used again when nobody else has it.
-    next: Guarded<Option<Py<Next>>>,
+    next: Spare,
 }
 
 /// One iteration over the results of a :class:`Processor`.
@@ -31,8 +32,11 @@ pub(crate) struct Iteration {
     engine: Py<Engine>,
     /// Its number; `None` before the first result was asked for.
     number: Guarded<Option<u64>>,
-    next: Guarded<Option<Py<Next>>>,
+    next: Spare,
 }
+
+/// The last `__anext__`, used again when nobody else has it; not while it waits, so that it can be dropped then.
+type Spare = Arc<Guarded<Option<Py<Next>>>>;
 
 /// What `__anext__` returns.
 #[pyclass(frozen, module = "inorder._inorder")]
@@ -41,6 +45,7 @@ pub(crate) struct Next {
     iteration: Option<u64>,
     /// Under which number it waits.
     waiter: Guarded<Option<u64>>,
+    spare: Weak<Guarded<Option<Py<Next>>>>,
 }
 
 /// What came of asking for the next result.
@@ -69,7 +74,8 @@ pub(crate) enum Taken {
 ///         a :class:`Failure` in the place of the result.
 ///     executor: a `concurrent.futures` executor of threads in which a plain function is called, instead of inline.
 ///     isolation: "task" gives each item a task of its own, instead of only a context, for libraries that go by
-///         `asyncio.current_task`.
+///         `asyncio.current_task`. Before CPython 3.13 also for plain functions that call `cancel` and then `uncancel` of
+///         that task: else the request reaches the next item.
 ///
 /// Returns:
 ///     An asynchronous iterator. Leaving it early with `async with`, `aclose` or `break` cancels what runs and closes
@@ -96,7 +102,7 @@ pub(crate) fn map(
         Kind::Plain(source.try_iter()?.into_any().unbind())
     };
     let engine = Engine::new(py, settings, Some(kind))?;
-    Ok(Stream { engine, next: Guarded::new(None) })
+    Ok(Stream { engine, next: Arc::new(Guarded::new(None)) })
 }
 
 /// Begins to read the source, at the first demand.
@@ -259,8 +265,8 @@ impl Drop for Stream {
 
 impl Iteration {
     /// An iteration that begins with the first result that is asked for.
-    pub(crate) const fn new(engine: Py<Engine>) -> Self {
-        Self { engine, number: Guarded::new(None), next: Guarded::new(None) }
+    pub(crate) fn new(engine: Py<Engine>) -> Self {
+        Self { engine, number: Guarded::new(None), next: Arc::new(Guarded::new(None)) }
     }
 }
 
@@ -327,7 +333,7 @@ impl Drop for Iteration {
 #[inline]
 fn next(
     py: Python<'_>,
-    spare: &Guarded<Option<Py<Next>>>,
+    spare: &Spare,
     engine: &Py<Engine>,
     iteration: Option<u64>,
 ) -> PyResult<Py<Next>> {
@@ -336,11 +342,10 @@ fn next(
         spare.as_ref().filter(|_| is_free).map(|next| next.clone_ref(py))
     });
     if let Some(next) = again {
-        next.get().abandon(py);
         return Ok(next);
     }
-    let next =
-        Py::new(py, Next { engine: engine.clone_ref(py), iteration, waiter: Guarded::new(None) })?;
+    let (engine, waiter) = (engine.clone_ref(py), Guarded::new(None));
+    let next = Py::new(py, Next { engine, iteration, waiter, spare: Arc::downgrade(spare) })?;
     let kept = next.clone_ref(py);
     let before = spare.with(py, |spare| spare.replace(kept));
     drop(before);
@@ -356,6 +361,12 @@ impl Steps for Next {
         let taken = take_step(this.engine.bind(py), &mut waiter, this.iteration);
         if had_waited || waiter.is_some() {
             this.waiter.with(py, |slot| *slot = waiter);
+            let kept = waiter.is_none().then(|| slf.clone().unbind());
+            let before = this
+                .spare
+                .upgrade()
+                .map(|spare| spare.with(py, |slot| std::mem::replace(slot, kept)));
+            drop(before);
         }
         match taken? {
             Taken::Wait(future) => Ok(Step::Wait(future)),

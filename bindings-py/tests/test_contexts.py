@@ -1,6 +1,7 @@
 """Each handler sees the context of its item, and no other."""
 
 import asyncio
+import contextlib
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
 
@@ -213,3 +214,25 @@ def test_the_context_of_an_item_is_gone_with_it():
 
     gone = []
     run(main())
+
+
+def test_current_stays_what_it_was_when_close_did_not_wait():
+    async def handle(item):
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+        seen.append(inorder.current())
+
+    async def main():
+        p = inorder.Processor(handle, concurrency=3, key=lambda item: f"key {item}")
+        for n in range(3):
+            p.enqueue_nowait(n)
+        await asyncio.sleep(0.01)
+        report = await p.close(timeout=0)
+        assert report.detached == [0, 1, 2]
+        release.set()
+        await asyncio.sleep(0.01)
+
+    release, seen = asyncio.Event(), []
+    run(main())
+    assert seen == [inorder.Attempt(n, 1, f"key {n}") for n in range(3)]

@@ -402,6 +402,32 @@ def test_many_awaits_that_were_given_up_leave_no_futures():
     run(main())
 
 
+@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize("wait", ["join", "close"])
+def test_a_wait_that_was_given_up_leaves_no_future(wait, drops, watch):
+    async def main():
+        release = asyncio.Event()
+
+        async def handle(item):
+            await release.wait()
+
+        async with inorder.Processor(handle) as p:
+            await p.enqueue(None)
+            for _ in range(10):
+                call = getattr(p, wait)()
+                future = call.send(None)
+                watch.append(weakref.ref(future))
+                del future
+                if not drops:
+                    call.close()
+                del call
+                await asyncio.sleep(0)
+            assert watch.left() == []
+            release.set()
+
+    run(main())
+
+
 PROGRAM = """
 import asyncio, inorder, sys
 

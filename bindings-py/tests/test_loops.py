@@ -225,3 +225,40 @@ def test_timers_have_their_turn_while_handlers_return_at_once():
         # the ticking ends with the loop
 
     asyncio.run(stopping())
+
+
+@pytest.mark.parametrize("function", [handle, lambda item: item])
+def test_waiting_and_leaving_in_another_loop_is_an_error_and_does_nothing(function):
+    async def at_home(p, stream, iteration):
+        assert await anext(stream) == 0
+        tickets = [await p.enqueue(n) for n in range(3)]
+        assert await anext(iteration) == 0
+        return tickets
+
+    async def elsewhere(tickets, stream, iteration):
+        for wait in (
+            lambda: anext(stream),
+            stream.collect,
+            stream.aclose,
+            lambda: anext(iteration),
+            iteration.aclose,
+            lambda: tickets[2],
+        ):
+            with pytest.raises(inorder.WrongLoop):
+                await wait()
+
+    async def at_home_again(p, tickets, stream, iteration):
+        assert await stream.collect() == [1, 2, 3]
+        assert [await anext(iteration), await anext(iteration)] == [1, 2]
+        assert [await ticket for ticket in tickets] == [0, 1, 2]
+        await iteration.aclose()
+        await p.close()
+
+    p = inorder.Processor(function)
+    stream, iteration = inorder.map(function, range(4)), aiter(p)
+    loop = asyncio.new_event_loop()
+    tickets = loop.run_until_complete(at_home(p, stream, iteration))
+    asyncio.run(elsewhere(tickets, stream, iteration))
+    assert in_thread(lambda: asyncio.run(elsewhere(tickets, stream, iteration))) == []
+    loop.run_until_complete(at_home_again(p, tickets, stream, iteration))
+    loop.close()

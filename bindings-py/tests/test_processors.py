@@ -55,6 +55,25 @@ def test_a_processor_needs_a_handler():
         p.__init__(handle)
 
 
+def test_a_process_that_cannot_be_had_says_why():
+    class Property(inorder.Processor):
+        @property
+        def process(self):
+            raise self.error
+
+    class Missing(Property):
+        error = AttributeError("no such thing inside")
+
+    class Wrong(Property):
+        error = LookupError("something else")
+
+    with pytest.raises(TypeError, match="handler") as caught:
+        Missing()
+    assert caught.value.__cause__ is Missing.error
+    with pytest.raises(LookupError, match="something else"):
+        Wrong()
+
+
 def test_a_ticket_is_like_a_future():
     async def main():
         async with inorder.Processor(handle, concurrency=2) as p:

@@ -192,6 +192,68 @@ def test_a_next_cancelled_in_the_moment_it_is_answered_loses_nothing():
     run(main())
 
 
+def test_a_next_that_is_dropped_is_given_up():
+    async def main():
+        stream = inorder.map(handle, range(4))
+        dropped = [aiter(stream).__anext__() for _ in range(3)]
+        for waiting in dropped:
+            waiting.send(None)
+        del waiting
+        behind = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        dropped.clear()
+        assert await behind == 0
+        stream.__anext__().send(None)
+        assert await stream.collect() == [1, 2, 3]
+
+    run(main())
+
+
+@pytest.mark.parametrize("waits", ["room", "result"])
+def test_an_offer_that_is_dropped_is_given_up(waits):
+    async def main():
+        p = inorder.Processor(forever, capacity=1)
+        if waits == "room":
+            first = await p.enqueue("first")
+        dropped = p.run("dropped")
+        dropped.send(None)
+        await asyncio.sleep(0.01)
+        del dropped
+        if waits == "room":
+            first.cancel()
+        await p.join()
+        accepted, cancelled = p.stats().accepted, p.stats().cancelled
+        assert (accepted, cancelled) == (1, 1)
+        await p.close()
+
+    async def forever(item):
+        await asyncio.sleep(3600)
+
+    run(main())
+
+
+def test_a_collect_that_is_dropped_leaves_the_stream():
+    async def main():
+        async def source():
+            try:
+                for n in range(100):
+                    yield n
+            finally:
+                closed.append(True)
+
+        stream = inorder.map(handle, source())
+        collecting = stream.collect()
+        collecting.send(None)
+        await asyncio.sleep(0.001)
+        del collecting
+        await asyncio.sleep(0.01)
+        assert closed == [True]
+        assert await anext(stream, "over") == "over"
+
+    closed = []
+    run(main())
+
+
 def test_a_cancelled_next_hands_its_result_to_the_one_behind_it():
     async def main():
         stream = inorder.map(handle, range(2))

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import inorder
 import pytest
+from virtual_loop import run
 
 
 async def handle(item):
@@ -35,6 +36,8 @@ UNBUILT = {
     "dead_letter": print,
     "on_halt": print,
 }
+# of those that are not built, words that will never be
+WRONG_OF_PROCESSORS |= {"gap": ["explode", 3], "restart": ["explode", 3]}
 UNBUILT_OF_PROCESSORS = {
     "gap": "skip",
     "gap_timeout": 1,
@@ -70,6 +73,8 @@ def test_a_value_that_is_not_allowed_is_named(whose, name, value):
     with pytest.raises(inorder.OptionsError, match=rf"\b{name}\b") as caught:
         made(whose, **{name: value})
     assert isinstance(caught.value, ValueError)
+    is_wrong = value in (WRONG | WRONG_OF_PROCESSORS).get(name, []) and value != "first"
+    assert is_wrong == ("not built" not in str(caught.value))
 
 
 def test_options_that_do_not_go_together():
@@ -102,7 +107,7 @@ def test_defaults_may_be_given():
     assert made("Processor", concurrency=2**20).stats().capacity == 2**20
 
 
-@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "3"])
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "3", True])
 def test_a_timeout_is_a_finite_number_of_seconds(timeout):
     with pytest.raises(inorder.OptionsError, match="timeout"):
         inorder.Processor(handle).close(timeout)
@@ -165,11 +170,34 @@ def test_public_names_say_where_they_are_from():
     assert all(getattr(inorder, name).__doc__ for name in inorder.__all__)
 
 
-def test_the_buffer_takes_any_number_below_2_64():
+def test_the_last_number_has_one_after_it():
+    last = 2**64 - 2
+    buffer = inorder.ReorderBuffer(start=last, capacity=4)
+    with pytest.raises(TypeError, match="seq"):
+        buffer.insert(last + 1, "x")
+    for whose in (inorder.ReorderBuffer, sequenced):
+        with pytest.raises(inorder.OptionsError, match="start"):
+            whose(start=last + 1)
+
+    async def main():
+        async with sequenced(start=last) as p:
+            assert await p.run("x", seq=last) == "x"
+            with pytest.raises(TypeError, match="seq"):
+                p.enqueue_nowait("y", seq=last + 1)
+            await p.join()
+
+    run(main())
+
+
+def sequenced(**options):
+    return inorder.Processor(handle, sequenced=True, **options)
+
+
+def test_the_buffer_takes_any_number_below_2_64_but_the_last():
     buffer = inorder.ReorderBuffer(start=2**64 - 2, capacity=4)
     assert buffer.insert(2**64 - 2, "last but one") == "ready"
     assert buffer.pop() == (2**64 - 2, "last but one")
-    for wrong in (-1, 2**64, "1", 1.0, None, True):
+    for wrong in (-1, 2**64 - 1, 2**64, "1", 1.0, None, True):
         with pytest.raises(TypeError, match="seq"):
             buffer.insert(wrong, "x")
     with pytest.raises(inorder.OptionsError, match="start"):
