@@ -12,6 +12,8 @@ const USES = 64;
 /** The time of this turn of the event loop, or -1 where nobody has asked yet. */
 let current = -1;
 let uses = 0;
+/** Rises with the turns of the event loop in which the time is asked for. */
+export let turn = 0;
 
 /**
  * The time in whole microseconds. It is not read for each item: a look at the host's clock costs as much as one.
@@ -26,7 +28,7 @@ export function now() {
  * @returns {number}
  */
 export function look() {
-  if (current < 0) afterwards(forget);
+  if (current < 0) afterwards();
   uses = 0;
   current = Math.round(performance.now() * 1000);
   return current;
@@ -34,6 +36,7 @@ export function look() {
 
 function forget() {
   current = -1;
+  turn++;
 }
 
 /**
@@ -57,13 +60,10 @@ let channel;
 /** @type {(() => void)[]} */
 const waiting = [];
 
-/**
- * Calls back in another turn of the event loop, if there is one: this keeps no process alive.
- * @param {() => void} callback
- */
-export function afterwards(callback) {
-  if (typeof setImmediate === "function") setImmediate(callback).unref?.();
-  else soon(callback);
+/** Forgets the time in another turn, if there is one: this keeps no process alive. */
+function afterwards() {
+  if (typeof setImmediate === "function") setImmediate(forget).unref?.();
+  else soon(forget);
 }
 
 /**

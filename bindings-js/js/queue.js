@@ -15,34 +15,32 @@ export class Queue {
   #head = 0;
   // not the array's length: setting that is slow
   #tail = 0;
-  #size = 0;
+  /** How many places between them are empty. */
+  #gone = 0;
 
   get size() {
-    return this.#size;
+    return this.#tail - this.#head - this.#gone;
   }
 
   /** @param {T} item @returns {number} its position, for {@link remove} */
   push(item) {
     this.#items[this.#tail] = item;
-    this.#size++;
     return this.#base + this.#tail++;
   }
 
   /** The first, which stays. @returns {T | undefined} */
   peek() {
-    if (this.#size === 0) return undefined;
-    // places of those that were removed
-    while (this.#items[this.#head] === undefined) this.#head++;
-    return this.#items[this.#head];
+    if (this.#gone > 0) this.#pass();
+    return this.#head === this.#tail ? undefined : this.#items[this.#head];
   }
 
   /** @returns {T | undefined} */
   shift() {
-    const item = this.peek();
-    if (item === undefined) return undefined;
+    if (this.#gone > 0) this.#pass();
+    if (this.#head === this.#tail) return undefined;
+    const item = this.#items[this.#head];
     this.#items[this.#head++] = undefined;
-    this.#size--;
-    if (this.#size === 0) this.#restart();
+    if (this.#head === this.#tail) this.#restart();
     else if (this.#head >= SLACK && 2 * this.#head >= this.#tail) {
       this.#items = this.#items.slice(this.#head, this.#tail);
       this.#base += this.#head;
@@ -61,8 +59,16 @@ export class Queue {
     const at = position - this.#base;
     if (at < this.#head || this.#items[at] !== item) return;
     this.#items[at] = undefined;
-    this.#size--;
-    if (this.#size === 0) this.#restart();
+    this.#gone++;
+  }
+
+  /** Passes over the empty places before the first. */
+  #pass() {
+    while (this.#head < this.#tail && this.#items[this.#head] === undefined) {
+      this.#head++;
+      this.#gone--;
+    }
+    if (this.#head === this.#tail) this.#restart();
   }
 
   #restart() {

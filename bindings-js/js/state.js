@@ -73,6 +73,7 @@ export class State {
   #isBusy = false;
   /** How much was done in this turn of the event loop. */
   #burst = 0;
+  #turn = 0;
   #isDrained = false;
   /** There may be records. */
   #isRecorded = true;
@@ -345,12 +346,11 @@ export class State {
 
   /** The count begins anew with each turn of the event loop. */
   #count() {
-    if (this.#burst++ === 0) clock.afterwards(this.#onTurn);
-  }
-
-  #onTurn = () => {
+    this.#burst++;
+    if (this.#turn === clock.turn) return;
+    this.#turn = clock.turn;
     this.#burst = 0;
-  };
+  }
 
   #onTimer = () => {
     this.#timer = undefined;
