@@ -42,7 +42,8 @@ struct Home {
     event_loop: Obj,
     create_future: Obj,
     create_task: Obj,
-    is_running: Obj,
+    /// `None`: asyncio's own, which is Python code that only looks at an attribute.
+    is_running: Option<Obj>,
     clock: Clock,
     thread: c_ulong,
 }
@@ -149,8 +150,17 @@ impl Engine {
     #[inline]
     fn is_at_home(&self, py: Python<'_>) -> bool {
         self.home.get().is_some_and(|home| {
-            let is_running = || home.is_running.bind(py).call0()?.is_truthy();
-            home.thread == thread(py) && is_running().unwrap_or(false)
+            home.thread == thread(py)
+                && match &home.is_running {
+                    Some(asked) => {
+                        asked.bind(py).call0().is_ok_and(|it| it.is_truthy().unwrap_or(false))
+                    }
+                    None => home
+                        .event_loop
+                        .bind(py)
+                        .getattr(pyo3::intern!(py, "_thread_id"))
+                        .is_ok_and(|thread| !thread.is_none()),
+                }
         })
     }
 
@@ -163,7 +173,7 @@ impl Engine {
             event_loop: event_loop.clone().unbind(),
             create_future: future_maker(event_loop)?,
             create_task: event_loop.getattr("create_task")?.unbind(),
-            is_running: event_loop.getattr("is_running")?.unbind(),
+            is_running: other_than_plain(event_loop, "is_running")?,
             clock: Clock::new(event_loop)?,
             thread: thread(py),
         };
@@ -459,7 +469,8 @@ impl Engine {
         self.state.peek(|state| state.traverse(&visit)).unwrap_or(Ok(()))?;
         if let Some(home) = self.home.get() {
             let Home { event_loop, create_future, create_task, is_running, clock, .. } = home;
-            [event_loop, create_future, create_task, is_running, clock.object()]
+            visit.call(is_running)?;
+            [event_loop, create_future, create_task, clock.object()]
                 .into_iter()
                 .try_for_each(|it| visit.call(it))?;
         }
@@ -514,12 +525,20 @@ fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj)
     Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None, within: None }
 }
 
+/// A method of a loop; `None`: it is asyncio's own.
+fn other_than_plain(event_loop: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Obj>> {
+    let plain = imports::base_event_loop(event_loop.py())?.getattr(name)?;
+    if event_loop.get_type().getattr(name)?.is(&plain) {
+        return Ok(None);
+    }
+    event_loop.getattr(name).map(|method| Some(method.unbind()))
+}
+
 /// What makes the futures of a loop.
 fn future_maker(event_loop: &Bound<'_, PyAny>) -> PyResult<Obj> {
     let py = event_loop.py();
-    let plain = imports::base_event_loop(py)?.getattr("create_future")?;
-    if !event_loop.get_type().getattr("create_future")?.is(&plain) {
-        return Ok(event_loop.getattr("create_future")?.unbind());
+    if let Some(create) = other_than_plain(event_loop, "create_future")? {
+        return Ok(create);
     }
     // asyncio's own is Python code that does nothing but this
     let named = PyDict::new(py);
