@@ -138,7 +138,7 @@ test("nothing that the module imports can call a user's code", () => {
   const imports = WebAssembly.Module.imports(module);
   // What builds plain values and throws. No call, apply, get, Reflect, iterator, closure or promise.
   const harmless =
-    /^(__wbindgen_(init_externref_table|(cast|generic)_[0-9a-f]+|object_drop_ref)|__wbg_(new|set|push|Error|String|length|buffer|prototypesetcall|newwithlength|new_from_slice|new_with_length|___wbindgen_(throw|is_undefined|string_new|number_new|bigint_new|debug_string|memory))_[0-9a-f]+|__wbg_(set|new)_[a-z_]+_[0-9a-f]+)$/;
+    /^(__wbindgen_(init_externref_table|(cast|generic)_[0-9a-f]+|object_drop_ref)|__wbg_(new|set|push|Error|String|length|buffer|prototypesetcall|newwithlength|new_from_slice|new_with_length|__wbindgen_(throw|is_undefined|string_new|number_new|bigint_new|debug_string|memory))_[0-9a-f]+|__wbg_(set|new)_[a-z_]+_[0-9a-f]+)$/;
   for (const { module: from, name, kind } of imports) {
     assert.equal(kind, "function", name);
     assert.equal(from, "./inorder_js_bg.js", name);
