@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use inorder::{
-    Arrival, BlockedState, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure, Options,
-    Outcome, PushError, Rest, Source, SourceOptions, Time, What, Why,
+    Arrival, BlockedState, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure,
+    Options, Outcome, PushError, Rest, Source, SourceOptions, Time, What, Why,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -237,7 +237,7 @@ impl Core {
             What::Failed | _ if failed == Some(release.handle) => 2,
             What::Failed | _ => 1,
         };
-        slot(release.handle) | what * WHAT
+        slot(release.handle) | (what * WHAT)
     }
 
     /// Says that a result which was lent is taken.
@@ -290,7 +290,7 @@ impl Core {
     fn drained(&mut self) -> i32 {
         self.drain();
         let recorded = if self.cells[COUNT] > 0 { RECORDED } else { 0 };
-        recorded | self.cells[WANTS] * WANTED
+        recorded | (self.cells[WANTS] * WANTED)
     }
 
     fn accepted(&mut self, now: f64, handle: Handle, rejected: bool) -> i32 {
