@@ -1,5 +1,6 @@
 //! What follows from commands and may not be done under a lock.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -12,8 +13,8 @@ use super::ticket::Pledge;
 
 /// What is to be done outside of the locks: wake, and drop what a user made.
 pub(super) struct Effects<T, R, E, Q, I> {
-    pub(super) pledges: Vec<Pledge<R, E, I>>,
-    pub(super) answers: Vec<AnswerPledge<T, R, E, I>>,
+    pub(super) pledges: VecDeque<Pledge<R, E, I>>,
+    pub(super) answers: VecDeque<AnswerPledge<T, R, E, I>>,
     pub(super) waiters: Vec<Arc<Waiter>>,
     pub(super) trash: Vec<Trash<T, R, E, Q, I>>,
     pub(super) taker: Option<Waker>,
@@ -33,8 +34,8 @@ pub(super) enum Trash<T, R, E, Q, I> {
 impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
     pub(super) fn new() -> Self {
         Self {
-            pledges: Vec::new(),
-            answers: Vec::new(),
+            pledges: VecDeque::new(),
+            answers: VecDeque::new(),
             waiters: Vec::new(),
             trash: Vec::new(),
             taker: None,
@@ -44,11 +45,20 @@ impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
 
     /// Wakes and drops. To be called without a lock.
     pub(super) fn perform(&mut self) {
-        let pledges = self.pledges.drain(..).filter_map(|pledge| pledge.waker());
-        pledges.for_each(Waker::wake);
-        let answers = self.answers.drain(..).filter_map(|answer| answer.waker());
-        answers.for_each(Waker::wake);
-        self.waiters.drain(..).for_each(|waiter| waiter.wake());
+        // one by one: a panic leaves the rest to the next time
+        while let Some(pledge) = self.pledges.pop_front() {
+            if let Some(waker) = pledge.waker() {
+                waker.wake();
+            }
+        }
+        while let Some(answer) = self.answers.pop_front() {
+            if let Some(waker) = answer.waker() {
+                waker.wake();
+            }
+        }
+        while let Some(waiter) = self.waiters.pop() {
+            waiter.wake();
+        }
         if let Some(taker) = self.taker.take() {
             taker.wake();
         }

@@ -60,6 +60,8 @@ pub(super) struct Engine<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> {
     /// `on_result` and what it is doing: none at the end, or after its panic.
     delivery: Option<Pin<Box<D>>>,
     effects: Effects<T, R, E, Q, I>,
+    /// Taken to be begun: kept here, as a panic may come before that.
+    next: Option<(Run, T)>,
     is_over: bool,
 }
 
@@ -82,6 +84,7 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Engine<T, R, E, Q, I, H, 
             timer: None,
             delivery: Some(Box::pin(delivery)),
             effects: Effects::new(),
+            next: None,
             is_over: false,
         }
     }
@@ -127,6 +130,10 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Engine<T, R, E, Q, I, H, 
     /// Stops all that runs, and waits for nothing.
     fn abort(&mut self) {
         self.recover();
+        if let Some((run, item)) = self.next.take() {
+            self.cancelled(run);
+            drop(item);
+        }
         drop(self.shared.close(Time::default(), Some(Duration::ZERO)));
         self.stop_signalled();
         self.delivery = None;
@@ -154,21 +161,24 @@ where
         }
     }
 
-    /// Begins what is to be begun, at most as many as make a turn. How many they were.
-    fn begin(&mut self) -> usize {
-        let (mut ended, mut begun) = (None, 0);
+    /// Begins what is to be begun; at most as many as make a turn in one poll.
+    fn begin(&mut self, begun: &mut usize) {
+        let mut ended = None;
         loop {
-            let next =
-                self.shared.command(Time::default(), &mut self.effects, |state, items, effects| {
-                    if let Some((run, result)) = ended.take() {
-                        items.complete(state, run, result, effects);
-                        items.settle(state, effects);
-                    }
-                    if begun < TURN { items.next_run(state) } else { None }
-                });
+            let next = &mut self.next;
+            let is_full = *begun >= TURN;
+            self.shared.command(Time::default(), &mut self.effects, |state, items, effects| {
+                if let Some((run, result)) = ended.take() {
+                    items.complete(state, run, result, effects);
+                    items.settle(state, effects);
+                }
+                if next.is_none() && !is_full {
+                    *next = items.next_run(state);
+                }
+            });
             self.effects.perform();
-            let Some((run, item)) = next else { return begun };
-            begun += 1;
+            let Some((run, item)) = self.next.take() else { return };
+            *begun += 1;
             if let Poll::Ready(result) = self.attempts.begin(run, || (self.handler)(item)) {
                 ended = Some((run, result));
             }
@@ -223,8 +233,9 @@ where
         this.effects.perform();
         this.stop_signalled();
         this.poll_woken();
+        let mut begun = 0;
         loop {
-            let begun = this.begin();
+            this.begin(&mut begun);
             this.stop_signalled();
             this.deliver(cx);
             let is_rung = this.ring(cx);
@@ -249,8 +260,23 @@ where
 
 impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Drop for Engine<T, R, E, Q, I, H, F, C, D> {
     fn drop(&mut self) {
+        /// Goes on where a destructor of the user's panics.
+        struct Abort<'a, T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D>(
+            &'a mut Engine<T, R, E, Q, I, H, F, C, D>,
+        );
+        impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Drop
+            for Abort<'_, T, R, E, Q, I, H, F, C, D>
+        {
+            fn drop(&mut self) {
+                if !mem::replace(&mut self.0.is_over, true) {
+                    self.0.abort();
+                }
+            }
+        }
         if !self.is_over {
-            self.abort();
+            let abort = Abort(self);
+            abort.0.abort();
+            abort.0.is_over = true;
         }
     }
 }

@@ -165,6 +165,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                         self.iteration.next = Some(lent);
                         effects.taker = self.iteration.taker.take();
                     } else if state.is_drained() {
+                        self.iteration.is_asked = false;
                         effects.taker = self.iteration.taker.take();
                     }
                 }
@@ -176,6 +177,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             let mut report = mem::take(&mut self.report);
             report.finish(state.stats(Time::default()).released);
             self.final_report = Some(Arc::new(report));
+            effects.wakes_driver = true;
         }
         if !self.waiters.is_empty() {
             self.tell_waiters(state, effects);
@@ -276,7 +278,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             match self.admit(state, offer, effects) {
                 Ok(ticket) => {
                     answer.keep(Ok(ticket));
-                    effects.answers.push(answer);
+                    effects.answers.push_back(answer);
                     state.drain(&mut Draining { items: self, effects });
                 }
                 Err((offer, RefusedKind::Full | RefusedKind::TooFar)) => {
@@ -288,7 +290,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                 }
                 Err((offer, kind)) => {
                     answer.keep(Err(self.refuse(state, offer, kind, effects)));
-                    effects.answers.push(answer);
+                    effects.answers.push_back(answer);
                 }
             }
         }
@@ -383,7 +385,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         }
         let Some(pledge) = pledge else { return };
         pledge.keep(result);
-        effects.pledges.push(pledge);
+        effects.pledges.push_back(pledge);
     }
 
     // waiting for the end
@@ -417,7 +419,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         list.push((failure.seq, copy));
         self.uncopied -= 1;
         pledge.keep(Err(failure));
-        effects.pledges.push(pledge);
+        effects.pledges.push_back(pledge);
     }
 }
 

@@ -57,25 +57,27 @@ where
             return Poll::Ready(None);
         }
         self.taker.register(cx.waker());
-        let (lent, is_drained) = self.shared.act(self.clock.time(), |state, items, effects| {
-            items.takers = Takers::Iteration;
-            if let Some(last) = items.iteration.last.take() {
-                state.released(last);
-                items.settle(state, effects);
-            }
-            items.iteration.is_asked = items.iteration.next.is_none();
-            items.settle(state, effects);
-            let lent = items.iteration.next.take();
-            match &lent {
-                // what stops the processor is not held: nothing comes behind it
-                Some(lent) if lent.is_fatal => {
-                    state.released(lent.handle);
+        let (lent, is_drained, _itself) =
+            self.shared.act(self.clock.time(), |state, items, effects| {
+                items.takers = Takers::Iteration;
+                if let Some(last) = items.iteration.last.take() {
+                    state.released(last);
+                    items.settle(state, effects);
                 }
-                Some(lent) => items.iteration.last = Some(lent.handle),
-                None => {}
-            }
-            (lent, state.is_drained())
-        });
+                items.iteration.is_asked = items.iteration.next.is_none();
+                items.settle(state, effects);
+                let lent = items.iteration.next.take();
+                match &lent {
+                    // what stops the processor is not held: nothing comes behind it
+                    Some(lent) if lent.is_fatal => {
+                        state.released(lent.handle);
+                    }
+                    Some(lent) => items.iteration.last = Some(lent.handle),
+                    None => {}
+                }
+                // whoever asks now need not be woken
+                (lent, state.is_drained(), effects.taker.take())
+            });
         let Some(mut lent) = lent else {
             self.is_over = is_drained;
             return if is_drained { Poll::Ready(None) } else { Poll::Pending };
@@ -109,6 +111,8 @@ where
 
 impl<T, R, E, Q: Eq + Hash, I, C> Drop for Results<T, R, E, Q, I, C> {
     fn drop(&mut self) {
+        // before another iteration can set its own
+        drop(self.taker.take());
         self.shared.act(Time::default(), |state, items, effects| {
             items.takers = Takers::Tickets;
             items.iteration.is_open = false;
@@ -120,7 +124,6 @@ impl<T, R, E, Q: Eq + Hash, I, C> Drop for Results<T, R, E, Q, I, C> {
                 items.give_back(state, next, Ok(()), effects);
             }
         });
-        drop(self.taker.take());
     }
 }
 

@@ -32,6 +32,8 @@ struct Work<T, F: Future, Q> {
     attempts: Attempts<F>,
     /// Something was asked for.
     is_started: bool,
+    /// The next result: kept here, as a panic may go through the poll that was to give it out.
+    lent: Option<Release>,
     /// Nothing more comes out.
     is_over: bool,
 }
@@ -81,7 +83,7 @@ where
             signals: Vec::new(),
         };
         let attempts = Attempts::new(options.concurrency);
-        let work = Work { state, cells, attempts, is_started: false, is_over: false };
+        let work = Work { state, cells, attempts, is_started: false, lent: None, is_over: false };
         Self { source: Some(source), handler, key, work }
     }
 
@@ -122,8 +124,8 @@ where
         work.drain();
         if is_fatal {
             // the last thing that comes out
-            this.source.set(None);
             work.is_over = true;
+            this.source.set(None);
         }
         let Cell::Done(output) = output else {
             unreachable!("the result that is lent is in its cell")
@@ -157,16 +159,16 @@ where
         if work.attempts.any_woken() {
             work.poll_woken(&outcome);
         }
-        let (mut lent, mut is_source_waiting) = (None, false);
+        let mut is_source_waiting = false;
         loop {
             if let Some((run, item)) = work.next_run() {
                 let ended = work.begin(run, || (this.handler)(item), &outcome);
-                if wanted && lent.is_none() {
-                    lent = work.state.release();
+                if wanted && work.lent.is_none() {
+                    work.lent = work.state.release();
                 }
                 match ended {
                     // what has to wait is begun at once, but one that need not is no reason to run ahead
-                    Ended::AtOnce if lent.is_some() => break,
+                    Ended::AtOnce if work.lent.is_some() => break,
                     Ended::AtOnce | Ended::Later => continue,
                 }
             }
@@ -188,11 +190,11 @@ where
                 Poll::Pending => is_source_waiting = true,
             }
         }
-        if wanted && lent.is_none() {
-            lent = work.state.release();
+        if wanted && work.lent.is_none() {
+            work.lent = work.state.release();
         }
-        if lent.is_some() {
-            return Poll::Ready(lent);
+        if wanted && work.lent.is_some() {
+            return Poll::Ready(work.lent.take());
         }
         if work.state.is_drained() {
             return Poll::Ready(None);

@@ -141,6 +141,11 @@ impl Waiter {
         self.waker.wake();
     }
 
+    /// Forgets who waits, so that the last of a waiter may be dropped under a lock.
+    fn forget(&self) {
+        drop(self.waker.take());
+    }
+
     fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         if !self.is_told.load(Ordering::Acquire) {
             self.waker.register(cx.waker());
@@ -165,6 +170,18 @@ impl<T, R, E, Q: Eq + Hash, I> Future for Join<T, R, E, Q, I> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.waiter.poll(cx));
         Poll::Ready(self.shared.items().stop.clone().map_or(Ok(()), Err))
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I> Drop for Join<T, R, E, Q, I> {
+    fn drop(&mut self) {
+        self.waiter.forget();
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I> Drop for Close<T, R, E, Q, I> {
+    fn drop(&mut self) {
+        self.waiter.forget();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a processor does with what the dispatcher tells.
 
-use super::{Items, outcome};
+use super::{Items, Lent, Output, outcome};
 use crate::driver::effects::{Effects, Trash};
 use crate::driver::failure::{Failure, FailureKind};
 use crate::driver::state::Slots;
@@ -15,6 +15,23 @@ pub(super) struct Draining<'a, T, R, E, Q, I> {
 }
 
 impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
+    /// Gives a result that an iteration had not handed out to its ticket.
+    fn bring_back(&mut self, lent: Lent<R, E, I>) {
+        let Lent { seq, attempt, result, kept, pledge, .. } = lent;
+        let (result, kept) = match (result, kept) {
+            (Ok(value), Some(kept)) if self.items.is_fatal => {
+                self.effects.trash.push(Trash::Output(Output::Ok(value)));
+                (Err(Failure::new(FailureKind::Closed, seq, attempt, kept)), None)
+            }
+            other => other,
+        };
+        self.effects.trash.extend(kept.map(Trash::Kept));
+        if let Some(pledge) = pledge {
+            pledge.keep(result);
+            self.effects.pledges.push_back(pledge);
+        }
+    }
+
     /// Why an item has no result.
     fn failure(&self, handle: Handle, why: Why, failed: Option<Handle>, kept: I) -> Failure<E, I> {
         let item = &self.items.items[handle.slot().index()];
@@ -44,11 +61,16 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
         let output = item.output.take();
         let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
         pledge.keep(Err(self.failure(handle, why, failed, kept)));
-        self.effects.pledges.push(pledge);
+        self.effects.pledges.push_back(pledge);
         self.effects.trash.extend(output.map(Trash::Output));
     }
 
     fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>) {
+        // a result that was to be handed out and was not: it goes to its ticket alone
+        if let Some(lent) = self.items.iteration.next.take_if(|lent| lent.handle == handle) {
+            self.bring_back(lent);
+            return;
+        }
         let item = &mut self.items.items[handle.slot().index()];
         let (seq, attempt) = (item.seq, item.attempt);
         let (payload, output) = (item.payload.take(), item.output.take());
@@ -83,7 +105,7 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
                 pledge.keep(result);
             }
         }
-        self.effects.pledges.push(pledge);
+        self.effects.pledges.push_back(pledge);
     }
 
     fn lane_idle(&mut self, lane: Lane) {
