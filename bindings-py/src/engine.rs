@@ -42,8 +42,7 @@ struct Home {
     event_loop: Obj,
     create_future: Obj,
     create_task: Obj,
-    /// `None`: asyncio's own, which is Python code that only looks at an attribute.
-    is_running: Option<Obj>,
+    is_running: Obj,
     clock: Clock,
     thread: c_ulong,
 }
@@ -151,16 +150,7 @@ impl Engine {
     fn is_at_home(&self, py: Python<'_>) -> bool {
         self.home.get().is_some_and(|home| {
             home.thread == thread(py)
-                && match &home.is_running {
-                    Some(asked) => {
-                        asked.bind(py).call0().is_ok_and(|it| it.is_truthy().unwrap_or(false))
-                    }
-                    None => home
-                        .event_loop
-                        .bind(py)
-                        .getattr(pyo3::intern!(py, "_thread_id"))
-                        .is_ok_and(|thread| !thread.is_none()),
-                }
+                && home.is_running.bind(py).call0().is_ok_and(|it| it.is_truthy().unwrap_or(false))
         })
     }
 
@@ -173,7 +163,7 @@ impl Engine {
             event_loop: event_loop.clone().unbind(),
             create_future: future_maker(event_loop)?,
             create_task: event_loop.getattr("create_task")?.unbind(),
-            is_running: other_than_plain(event_loop, "is_running")?,
+            is_running: event_loop.getattr("is_running")?.unbind(),
             clock: Clock::new(event_loop)?,
             thread: thread(py),
         };
