@@ -45,28 +45,3 @@ export function construct(make) {
  * @param {number} low its 31 lowest bits
  */
 export const whole = (high, low) => (high === 0 ? low : high * 2 ** 31 + low);
-
-/** The counters and gauges, in the core's order. */
-export const STATS = [
-  "accepted",
-  "started",
-  "ok",
-  "failed",
-  "cancelled",
-  "released",
-  "ignored",
-  "refused",
-  "late",
-  "duplicate",
-  "stale",
-  "queued",
-  "running",
-  "held",
-  "inFlight",
-  "concurrency",
-  "capacity",
-  "oldestAge",
-];
-
-/** What the head of a release order is in, in the core's order. */
-export const STATES = ["queued", "running", "missing", "untaken"];

@@ -126,21 +126,19 @@ export class State {
   /** Times in milliseconds. */
   stats() {
     return this.#ask((core) => {
-      const numbers = core.stats(clock.look());
-      const stats = Object.fromEntries(border.STATS.map((name, k) => [name, numbers[k]]));
-      return Object.freeze({ ...stats, oldestAge: Number(stats.oldestAge) / 1000 });
+      const { oldest_age, in_flight, ...stats } = core.stats(clock.look());
+      return Object.freeze({ ...stats, inFlight: in_flight, oldestAge: oldest_age / 1000 });
     }, this.#lastStats);
   }
 
   /** What the next release waits for; undefined where nothing is in flight. Times in milliseconds. */
   whyBlocked() {
     return this.#ask((core) => {
-      const [seq, attempt, age = 0, waiting, state = 0, head = -1] = core.why_blocked(clock.look());
-      if (seq === undefined) return undefined;
+      const blocked = core.why_blocked(clock.look());
+      if (blocked === undefined) return undefined;
       // the head may be missing
-      const key = this.#slots[head]?.key;
-      const blocked = { seq, key, attempt, age: age / 1000, waiting, state: border.STATES[state] };
-      return Object.freeze(blocked);
+      const key = this.#slots[core.head()]?.key;
+      return Object.freeze({ ...blocked, key, age: blocked.age / 1000 });
     }, undefined);
   }
 

@@ -3,9 +3,11 @@
 use core::time::Duration;
 
 use inorder::{
-    Arrival, BlockedState, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure,
+    Arrival, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure,
     Options, Outcome, PushError, Rest, Source, SourceOptions, Time, What, Why,
 };
+use serde::Serialize;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 // What a command leaves in the cells, by index; `js/core.js` has the same table.
@@ -114,49 +116,22 @@ impl Core {
         self.dispatcher.oldest(self.source).map_or(-1.0, |seq| seq as f64)
     }
 
-    /// The counters and gauges, in the order of `Stats`.
+    /// The counters and gauges, as an object; times in microseconds.
     #[must_use]
-    pub fn stats(&self, now: f64) -> Vec<f64> {
-        let stats = self.dispatcher.stats(time(now));
-        let all = [
-            stats.accepted,
-            stats.started,
-            stats.ok,
-            stats.failed,
-            stats.cancelled,
-            stats.released,
-            stats.ignored,
-            stats.refused,
-            stats.late,
-            stats.duplicate,
-            stats.stale,
-            stats.queued,
-            stats.running,
-            stats.held,
-            stats.in_flight,
-            stats.concurrency,
-            stats.capacity,
-            micros(stats.oldest_age),
-        ];
-        all.into_iter().map(|number| number as f64).collect()
+    pub fn stats(&self, now: f64) -> JsValue {
+        outwards(&self.dispatcher.stats(time(now)))
     }
 
-    /// Seq, attempt, age, waiting, state and slot of what the next release waits for; empty where nothing is in flight.
+    /// What the next release waits for, as an object; undefined where nothing is in flight.
     #[must_use]
-    pub fn why_blocked(&self, now: f64) -> Vec<f64> {
-        let Some(blocked) = self.dispatcher.why_blocked(time(now), self.source) else {
-            return Vec::new();
-        };
-        let state = match blocked.state {
-            BlockedState::Queued => 0,
-            BlockedState::Running => 1,
-            BlockedState::Missing => 2,
-            BlockedState::Untaken | _ => 3,
-        };
-        let head = self.dispatcher.head(self.source).map_or(NONE, slot);
-        let all =
-            [blocked.seq, blocked.attempt.into(), micros(blocked.age), blocked.waiting, state];
-        all.into_iter().map(|number| number as f64).chain([f64::from(head)]).collect()
+    pub fn why_blocked(&self, now: f64) -> JsValue {
+        outwards(&self.dispatcher.why_blocked(time(now), self.source))
+    }
+
+    /// The slot of the head of the release order, or none.
+    #[must_use]
+    pub fn head(&self) -> i32 {
+        self.dispatcher.head(self.source).map_or(NONE, slot)
     }
 
     /// Fires what is due.
@@ -385,6 +360,7 @@ fn time(micros: f64) -> Time {
     Time::from_micros(micros as u64)
 }
 
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+/// A value for those who look, undefined where JavaScript has no such number.
+fn outwards(value: &impl Serialize) -> JsValue {
+    serde_wasm_bindgen::to_value(value).unwrap_or(JsValue::UNDEFINED)
 }
