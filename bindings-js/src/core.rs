@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use inorder::{
-    Arrival, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure,
-    Options, Outcome, PushError, Rest, Source, SourceOptions, Time, What, Why,
+    Arrival, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure, Options, Outcome,
+    PushError, Rest, Source, SourceOptions, Time, What, Why,
 };
 use serde::Serialize;
 use wasm_bindgen::JsValue;
