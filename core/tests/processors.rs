@@ -15,7 +15,7 @@ use std::thread;
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::future::{FutureExt, join};
-use futures::stream::StreamExt;
+use futures::stream::{FusedStream, StreamExt};
 use futures::task::noop_waker_ref;
 use inorder::{FailureKind, OnFailure, Options, Processor, RefusedKind, Ticket};
 
@@ -286,6 +286,100 @@ fn what_is_cancelled_between_its_start_and_its_call_is_never_called() {
         [Err(FailureKind::Cancelled), Err(FailureKind::Cancelled), Ok(2)]
     ));
     assert_eq!(processor.stats().stale, 0);
+}
+
+#[test]
+fn what_was_stopped_before_its_call_waits_for_its_turn_and_is_still_not_called() {
+    let tickets = RefCell::<Vec<Ticket<u32, Infallible>>>::default();
+    let called = RefCell::<Vec<u32>>::default();
+    let (processor, driver) = Processor::new(Options::new().concurrency(4), async |n: u32| {
+        called.borrow_mut().push(n);
+        match n {
+            0 => pending().await,
+            1 => assert!(tickets.borrow()[2].cancel()),
+            _ => {}
+        }
+        Ok(n)
+    });
+    tickets.borrow_mut().extend((0..4).map(|n| processor.try_enqueue(n).unwrap()));
+    let mut driver = Box::pin(driver);
+    assert!(poll(&mut driver).is_pending());
+    assert!(poll(&mut driver).is_pending());
+    assert_eq!(*called.borrow(), [0, 1, 3]);
+    assert!(!tickets.borrow()[2].is_done(), "the first is not done");
+    assert_eq!((processor.stats().running, processor.stats().held), (1, 3));
+}
+
+#[test]
+fn a_cancelled_item_does_not_take_the_next_one_in_its_place_with_it() {
+    let options = Options::new().ordered(false);
+    let (processor, driver) = Processor::new(options, async |n: u32| {
+        if n == 0 {
+            pending::<()>().await;
+        }
+        Ok::<_, Infallible>(n)
+    });
+    let mut driver = Box::pin(driver);
+    let tickets = [0, 1].map(|n| processor.try_enqueue(n).unwrap());
+    assert!(poll(&mut driver).is_pending());
+    // it leaves at once, and the next one is accepted in its slot before the driver has its turn
+    assert!(tickets[1].cancel());
+    let next = processor.try_enqueue(2).unwrap();
+    let [first, second] = tickets;
+    assert!(matches!(now(second).unwrap_err().kind, FailureKind::Cancelled));
+    assert!(!next.is_done());
+    assert!(first.cancel());
+    assert!(poll(&mut driver).is_pending());
+    assert_eq!(now(next), Ok(2));
+}
+
+#[test]
+fn what_is_in_the_hands_of_on_result_at_an_abort_goes_to_its_ticket() {
+    for policy in [OnFailure::Emit, OnFailure::Fail] {
+        let (processor, driver) = Processor::builder(async |n: u32| Ok::<_, Infallible>(n))
+            .options(Options::new().on_failure(policy))
+            .on_result_async(async |_| pending::<()>().await)
+            .build();
+        let ticket = processor.try_enqueue(7).unwrap();
+        let mut driver = Box::pin(driver);
+        assert!(poll(&mut driver).is_pending());
+        let closing = processor.abort();
+        assert!(poll(&mut driver).is_ready());
+        assert_eq!(now(closing).unwrap().released, 0);
+        match policy {
+            OnFailure::Fail => assert!(closed(ticket)),
+            OnFailure::Emit | _ => assert_eq!(now(ticket), Ok(7)),
+        }
+    }
+}
+
+#[test]
+fn a_failure_that_stops_the_processor_is_no_result() {
+    let seen = RefCell::<Vec<u32>>::default();
+    let handler = async |n: u32| if n == 1 { Err("boom") } else { Ok(n) };
+    let options = || Options::new().on_failure(OnFailure::Fail);
+    let (processor, driver) = Processor::builder(handler)
+        .options(options())
+        .on_result(|result| seen.borrow_mut().push(*result.as_ref().expect("a result")))
+        .build();
+    let _tickets = [0, 1, 2].map(|n| processor.try_enqueue(n).unwrap());
+    let mut driver = Box::pin(driver);
+    assert!(poll(&mut driver).is_pending());
+    assert_eq!(*seen.borrow(), [0]);
+    assert_eq!(*now(processor.join()).unwrap_err().error, "boom");
+
+    // an iteration raises it, and is over
+    let (processor, driver) = Processor::new(options(), handler);
+    let mut results = processor.results().expect("the only one");
+    assert!(poll(&mut results.next()).is_pending());
+    let _tickets = [0, 1, 2].map(|n| processor.try_enqueue(n).unwrap());
+    let mut driver = Box::pin(driver);
+    assert!(poll(&mut driver).is_pending());
+    assert_eq!(now(results.next()), Some(Ok(0)));
+    let failure = now(results.next()).unwrap().unwrap_err();
+    assert_eq!((failure.seq, failure.error()), (1, Some(&"boom")));
+    assert!(results.is_terminated());
+    assert_eq!(now(results.next()), None);
 }
 
 #[test]

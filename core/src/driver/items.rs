@@ -238,11 +238,6 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         Ok(Ticket { pledge, core: Arc::clone(&self.core), handle, seq })
     }
 
-    /// Whether an offer without a number has to wait behind others.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     pub(super) fn wait(&mut self, waiting: Waiting<T, R, E, Q, I>) -> u64 {
         self.offers += 1;
         self.waiting.insert(self.offers, waiting);

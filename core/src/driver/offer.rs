@@ -155,14 +155,10 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
     ) -> Offered<T, R, E, I> {
         let offer = self.prepare(item, seq);
         self.act(now, |state, items, effects| {
-            let admitted = if seq.is_none() && items.has_waiting() {
-                Err((offer, RefusedKind::Full))
-            } else {
-                items.admit(state, offer, effects)
-            };
-            let (offer, kind) = match admitted {
+            // while others wait that would fit, there is no room: they are accepted as soon as there is
+            let (offer, kind) = match items.admit(state, offer, effects) {
                 Ok(ticket) => return Offered::Answered(Ok(ticket)),
-                Err(refused) => refused,
+                Err(turned_away) => turned_away,
             };
             if matches!(kind, RefusedKind::Full | RefusedKind::TooFar) {
                 if admission == Admission::OrWait {
