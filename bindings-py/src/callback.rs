@@ -16,6 +16,8 @@ pub(crate) enum Chore {
     Leave,
     /// The state was changed by a destructor.
     Flush,
+    /// Another turn has begun.
+    LookAgain,
 }
 
 /// A callback for a loop.
@@ -42,6 +44,13 @@ impl Callback {
                 Ok(())
             }
             Chore::Leave => Engine::leave(engine),
+            Chore::LookAgain => {
+                engine.get().state.with(py, |state| {
+                    state.is_known_here = false;
+                    state.looks = 0;
+                });
+                Ok(())
+            }
             Chore::Flush => {
                 Engine::flush(engine);
                 Ok(())

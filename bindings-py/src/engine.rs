@@ -27,6 +27,9 @@ use crate::source::{Feed, Kind};
 use crate::state::{Effects, Reported, State, Watch};
 use crate::worker::Worker;
 
+/// After so many looks at the running loop in one turn the answer is remembered.
+const OFTEN: u32 = 3;
+
 /// What streams and processors are made of.
 #[pyclass(frozen, weakref, module = "inorder._inorder")]
 pub(crate) struct Engine {
@@ -79,6 +82,8 @@ impl Engine {
             source: opened,
             now: Time::default(),
             is_fresh: false,
+            is_known_here: false,
+            looks: 0,
             hooks,
             slots: Vec::new(),
             runs: Default::default(),
@@ -120,7 +125,7 @@ impl Engine {
     /// is still the same one.
     pub(crate) fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        if this.is_at_home(py) {
+        if Self::is_at_home(slf) {
             let is_fresh = this.state.with(py, |state| state.is_fresh && state.expects_worker());
             return if is_fresh { Ok(()) } else { this.read_clock(py) };
         }
@@ -141,17 +146,36 @@ impl Engine {
     /// As [`Self::enter`], without the clock.
     #[inline]
     pub(crate) fn stay(slf: &Bound<'_, Self>) -> PyResult<()> {
-        if slf.get().is_at_home(slf.py()) { Ok(()) } else { Self::enter(slf) }
+        if Self::is_at_home(slf) { Ok(()) } else { Self::enter(slf) }
     }
 
     /// Whether its loop runs in this thread, and so is the running one: to ask for that is a system call on CPython
     /// 3.11.
+    ///
+    /// Asked many times in a row, as by a consumer that finds many results, it remembers the answer until the next turn
+    /// of the loop: another loop cannot run in this thread before that.
     #[inline]
-    fn is_at_home(&self, py: Python<'_>) -> bool {
-        self.home.get().is_some_and(|home| {
-            home.thread == thread(py)
-                && home.is_running.bind(py).call0().is_ok_and(|it| it.is_truthy().unwrap_or(false))
-        })
+    fn is_at_home(slf: &Bound<'_, Self>) -> bool {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(home) = this.home.get().filter(|home| home.thread == thread(py)) else {
+            return false;
+        };
+        this.state.with(py, |state| state.is_known_here) || Self::looks_around(slf, home)
+    }
+
+    fn looks_around(slf: &Bound<'_, Self>, home: &Home) -> bool {
+        let (py, this) = (slf.py(), slf.get());
+        if !home.is_running.bind(py).call0().is_ok_and(|it| it.is_truthy().unwrap_or(false)) {
+            return false;
+        }
+        let is_often = this.state.with(py, |state| {
+            state.looks += 1;
+            state.looks > OFTEN
+        });
+        if is_often && Self::call(slf, "call_soon", Chore::LookAgain).is_ok() {
+            this.state.with(py, |state| state.is_known_here = true);
+        }
+        true
     }
 
     fn settle_in<'a>(
@@ -321,16 +345,20 @@ impl Engine {
 
     /// Has something done by the loop, from wherever this is called.
     pub(crate) fn call_soon(slf: &Bound<'_, Self>, chore: Chore) -> PyResult<()> {
+        Self::call(slf, "call_soon_threadsafe", chore)
+    }
+
+    fn call(slf: &Bound<'_, Self>, method: &str, chore: Chore) -> PyResult<()> {
         let py = slf.py();
         let Some(home) = slf.get().home.get() else { return Ok(()) };
         let callback = Py::new(py, Callback { engine: slf.clone().unbind(), chore })?;
-        home.event_loop.bind(py).call_method1("call_soon_threadsafe", (callback,))?;
+        home.event_loop.bind(py).call_method1(method, (callback,))?;
         Ok(())
     }
 
     /// Says that something was given up, from wherever this is called: outside of its loop, that does what follows.
     pub(crate) fn give_up(slf: &Bound<'_, Self>, leaves: bool) -> PyResult<()> {
-        if !slf.get().is_at_home(slf.py()) {
+        if !Self::is_at_home(slf) {
             return Self::call_soon(slf, if leaves { Chore::Leave } else { Chore::Flush });
         }
         if leaves {

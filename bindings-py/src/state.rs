@@ -122,6 +122,10 @@ pub(crate) struct State {
     pub(crate) now: Time,
     /// `now` was read in this turn of the loop.
     pub(crate) is_fresh: bool,
+    /// Its loop is known to be the running one, for this turn.
+    pub(crate) is_known_here: bool,
+    /// How often that was looked at since a worker's last step.
+    pub(crate) looks: u32,
     pub(crate) hooks: Hooks,
     pub(crate) slots: Vec<Entry>,
     pub(crate) runs: VecDeque<Run>,

@@ -131,6 +131,7 @@ impl Worker {
             crew.active += 1;
             crew.waking -= u32::from(was_woken);
             state.is_fresh = false;
+            state.looks = 0;
         });
         let result = Self::work(slf, engine, job, thrown);
         this.inner.with(py, |inner| inner.is_running = false);
