@@ -1,6 +1,7 @@
 //! Code of the user's that panics, comes back or is dropped at a bad moment, and iterations at their end.
 #![cfg(feature = "futures")]
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -10,9 +11,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::channel::oneshot;
+use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 use futures::task::noop_waker_ref;
-use inorder::{InOrderExt, Options, Processor};
+use inorder::{FailureKind, InOrderExt, Options, Processor};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -289,4 +291,39 @@ fn results_given_up_midway_keep_order_and_capacity() {
     let mut again = p.results().unwrap();
     assert!(poll(&mut d).is_pending());
     assert!(poll(&mut again.next()).is_pending());
+}
+
+#[test]
+fn a_panic_of_a_handler_goes_through_and_breaks_nothing() {
+    let (processor, driver) = Processor::new(Options::new(), async |n: u32| {
+        assert_ne!(n, 1, "a handler panics");
+        Ok::<_, Infallible>(n)
+    });
+    let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
+    let mut driver = Box::pin(driver);
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut driver))).is_err());
+    assert!(poll(&mut driver).is_pending());
+    let results: Vec<_> = tickets
+        .into_iter()
+        .map(|ticket| ticket.now_or_never().expect("it is done").map_err(|f| f.kind))
+        .collect();
+    assert!(matches!(&results[..], [Ok(0), Err(FailureKind::Cancelled), Ok(2)]));
+}
+
+#[test]
+fn a_panic_of_on_result_aborts() {
+    let (processor, driver) = Processor::builder(async |n: u32| Ok::<_, Infallible>(n))
+        .options(Options::new().concurrency(3))
+        .on_result(|result| assert_ne!(*result.as_ref().unwrap(), 1, "on_result panics"))
+        .build();
+    let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
+    let mut driver = Box::pin(driver);
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut driver))).is_err());
+    assert!(poll(&mut driver).is_ready());
+    assert!(tickets.into_iter().all(|ticket| ticket.is_done()));
+    assert_eq!(
+        processor.close().now_or_never().expect("it is over").unwrap().released,
+        2,
+        "the one in its hands went to its ticket"
+    );
 }

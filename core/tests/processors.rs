@@ -4,7 +4,6 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -416,39 +415,6 @@ fn handlers_that_are_ready_at_once_leave_others_their_turn() {
     let before = processor.stats().released;
     assert!(poll(&mut driver).is_pending());
     assert!(before > 0 && processor.stats().released > before);
-}
-
-#[test]
-fn a_panic_of_a_handler_goes_through_and_breaks_nothing() {
-    let (processor, driver) = Processor::new(Options::new(), async |n: u32| {
-        assert_ne!(n, 1, "a handler panics");
-        Ok::<_, Infallible>(n)
-    });
-    let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
-    let mut driver = Box::pin(driver);
-    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut driver))).is_err());
-    assert!(poll(&mut driver).is_pending());
-    let results: Vec<_> =
-        tickets.into_iter().map(|ticket| now(ticket).map_err(|f| f.kind)).collect();
-    assert!(matches!(&results[..], [Ok(0), Err(FailureKind::Cancelled), Ok(2)]));
-}
-
-#[test]
-fn a_panic_of_on_result_aborts() {
-    let (processor, driver) = Processor::builder(async |n: u32| Ok::<_, Infallible>(n))
-        .options(Options::new().concurrency(3))
-        .on_result(|result| assert_ne!(*result.as_ref().unwrap(), 1, "on_result panics"))
-        .build();
-    let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
-    let mut driver = Box::pin(driver);
-    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut driver))).is_err());
-    assert!(poll(&mut driver).is_ready());
-    assert!(tickets.into_iter().all(|ticket| ticket.is_done()));
-    assert_eq!(
-        now(processor.close()).unwrap().released,
-        2,
-        "the one in its hands went to its ticket"
-    );
 }
 
 #[test]
