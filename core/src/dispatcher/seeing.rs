@@ -1,11 +1,13 @@
 //! Getters: what can be seen from outside.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Dispatcher;
 use super::shutdown::Phase;
+use super::sources::{Sequenced, SourceState};
 use crate::ids::{Handle, Seq, Source};
-use crate::slots::State;
+use crate::slots::{NIL, State};
 use crate::stats::{Blocked, BlockedState, Stats};
 use crate::time::Time;
 
@@ -81,7 +83,7 @@ impl Dispatcher {
     pub fn why_blocked(&self, now: Time, source: Source) -> Option<Blocked> {
         let source = &self.sources[self.sources.find(source)?];
         let Some(slot) = source.order.head() else {
-            let sequenced = source.sequenced.as_ref().filter(|sequenced| sequenced.waiting > 0)?;
+            let sequenced = head_missing(source)?;
             return Some(Blocked {
                 seq: sequenced.sequencer.expected(),
                 attempt: 0,
@@ -101,27 +103,72 @@ impl Dispatcher {
         Some(Blocked { seq, attempt, age: age(now, item.accepted), waiting, state })
     }
 
-    /// Whether an item cannot be done before another of its source has ended: it is that one, or behind it in the order
-    /// of release or in a lane. For drivers that tell a deadlock. False where one of them is no longer in flight.
+    /// Whether an item cannot be done before another is: it is that one, it is behind it in the order of release or in a
+    /// lane, that one is lent, or has the only place to run. For drivers that tell a deadlock: the handler, or the
+    /// delivery, of `other` waits for `handle`. False where one of them is no longer in flight.
     #[must_use]
     pub fn is_held_up_by(&self, handle: Handle, other: Handle) -> bool {
         let (Some(slot), Some(other)) = (self.items.find(handle), self.items.find(other)) else {
             return false;
         };
         let (item, other) = (&self.items[slot], &self.items[other]);
+        let is_queued = matches!(item.state, State::Early | State::Waiting | State::Ready);
+        if is_queued && other.state == State::Running && self.concurrency == 1 {
+            return true;
+        }
+        let is_lent = matches!(other.state, State::Lent(_));
         let in_order = self.ordered || item.lane.is_some() && item.lane == other.lane;
-        item.source == other.source && (item.seq == other.seq || item.seq > other.seq && in_order)
+        item.source == other.source
+            && (item.seq == other.seq || is_lent || item.seq > other.seq && in_order)
+    }
+
+    /// Whether only `waiting` could make room: the items whose handler, or the delivery of whose result, waits for room
+    /// itself. For drivers that tell a deadlock, asked when all is drained; these then wait for ever, unless one of
+    /// them is refused.
+    ///
+    /// False while anything else could: an attempt runs or a result is lent that is not among `waiting`, a result is
+    /// there and not lent, or a number is missing at the head of a sequenced source. O(`waiting` log `waiting` +
+    /// sources) where all that runs is among `waiting`, else O(1).
+    #[must_use]
+    pub fn is_deadlocked(&self, waiting: &[Handle]) -> bool {
+        let running = self.tally.running as usize;
+        if waiting.len() < running {
+            return false;
+        }
+        let mut slots: Vec<u32> = waiting.iter().filter_map(|it| self.items.find(*it)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let runs = |slot: &&u32| self.items[**slot].state == State::Running;
+        slots.iter().filter(runs).count() == running
+            && self.sources.indices().all(|index| {
+                let source = &self.sources[index];
+                match source.lent {
+                    NIL => !self.has_result(source) && head_missing(source).is_none(),
+                    lent => slots.binary_search(&lent).is_ok(),
+                }
+            })
+    }
+
+    /// Whether there is a result that can be lent.
+    fn has_result(&self, source: &SourceState) -> bool {
+        let first = if self.ordered { source.order.head() } else { source.settled.head() };
+        first.is_some_and(|slot| matches!(self.items[slot].state, State::Held(_)))
     }
 
     /// Since when the head of a release order is waited for: an item, or a number that is missing.
     fn waits_since(&self, index: u32) -> Option<Time> {
         let source = &self.sources[index];
-        let early = || source.sequenced.as_ref().filter(|sequenced| sequenced.waiting > 0);
-        source
-            .order
-            .head()
-            .map_or_else(|| early().map(|s| s.since), |slot| Some(self.items[slot].accepted))
+        match source.order.head() {
+            Some(slot) => Some(self.items[slot].accepted),
+            None => head_missing(source).map(|sequenced| sequenced.since),
+        }
     }
+}
+
+/// The reorder buffer of a source of which nothing is in order, and something waits for a number that is missing.
+fn head_missing(source: &SourceState) -> Option<&Sequenced> {
+    let sequenced = source.sequenced.as_deref()?;
+    (source.order.is_empty() && sequenced.waiting > 0).then_some(sequenced)
 }
 
 fn age(now: Time, since: Time) -> Duration {
