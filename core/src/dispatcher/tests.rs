@@ -464,6 +464,10 @@ fn what_has_the_only_place_to_run_or_is_lent_holds_up_the_rest() {
     assert!(!d.is_held_up_by(items[0], items[1]), "it is settled");
     let lent = d.poll_release(source).unwrap().handle;
     assert_eq!([1, 2].map(|i| d.is_held_up_by(items[i], lent)), [true, true]);
+    let (mut d, source) = open(&Options::new().concurrency(2).ordered(false));
+    let items = push(&mut d, source, 3);
+    assert_eq!(runs(&mut d), items[..2]);
+    assert!(!d.is_held_up_by(items[2], items[0]), "another may make place");
     // one that is before it in the order of release, and started by turns of lanes after it
     let (mut d, source) = open(&Options::new().concurrency(1));
     let items = [0, 0, 1].map(|number| d.push(T0, source, lane(number)).unwrap());
@@ -517,4 +521,10 @@ fn a_missing_number_makes_room_when_it_is_the_head() {
     assert_eq!(runs(&mut d), [head]);
     assert!(!d.is_deadlocked(&[head]));
     assert!(d.is_deadlocked(&[head, other]));
+    let mut d = Dispatcher::new(&Options::new().concurrency(2).capacity(3)).unwrap();
+    let source = d.open_source(SourceOptions::new().sequenced(0)).unwrap();
+    let Ok(Arrival::Ready(head)) = d.push_at(T0, source, None, 0) else { panic!() };
+    let Ok(Arrival::Held(_)) = d.push_at(T0, source, None, 2) else { panic!() };
+    assert_eq!(runs(&mut d), [head]);
+    assert!(d.is_deadlocked(&[head]), "the window begins at the head");
 }
