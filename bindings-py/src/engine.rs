@@ -57,8 +57,7 @@ impl Engine {
         settings: Settings,
         source: Option<Kind>,
     ) -> PyResult<Py<Self>> {
-        let Settings { options, concurrency, keyed, start, hooks, is_ordered, is_isolated } =
-            settings;
+        let Settings { options, keyed, start, hooks, is_isolated } = settings;
         let mut core = Dispatcher::new(&options)
             .map_err(|error| imports::error(imports::options_error(py), &error.to_string()))?;
         let mut of_source = SourceOptions::new().keyed(keyed);
@@ -68,6 +67,8 @@ impl Engine {
         let Some(opened) = core.open_source(of_source) else {
             return Err(PyRuntimeError::new_err("a new dispatcher takes a source"));
         };
+        // the core has 20 bits for it
+        let concurrency = core.stats(Time::default()).concurrency as u32;
         let is_stream = source.is_some();
         let crew = |limit| Crew { limit, ..Crew::default() };
         let feeders = u32::from(matches!(source, Some(Kind::Async(_))));
@@ -98,7 +99,6 @@ impl Engine {
             failure: None,
             is_drained: false,
             is_sequenced: start.is_some(),
-            is_ordered,
             is_isolated,
             end: start.unwrap_or(0),
             armed: None,

@@ -6,7 +6,6 @@ use inorder::{Arrival, Handle, Lane, PushError, Seq};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::deadlock::Within;
 use crate::raw::Obj;
 use crate::state::{Entry, State};
 use crate::ticket::{Done, Refusal, Ticket};
@@ -21,8 +20,8 @@ pub(crate) struct Offer {
     pub(crate) key_error: Option<Obj>,
     pub(crate) seq: Option<Seq>,
     pub(crate) ticket: Option<Py<Ticket>>,
-    /// Whose task made it.
-    pub(crate) within: Option<Within>,
+    /// In whose handler or `on_result` it was made.
+    pub(crate) within: Option<Handle>,
 }
 
 struct Waiting {
@@ -50,7 +49,7 @@ impl Offers {
     }
 
     /// Those who do.
-    pub(crate) fn inside(&self) -> Vec<Within> {
+    pub(crate) fn inside(&self) -> Vec<Handle> {
         self.waiting.iter().filter_map(|waiting| waiting.offer.within).collect()
     }
 
@@ -84,11 +83,6 @@ impl State {
         py: Python<'_>,
         offer: &mut Option<Offer>,
     ) -> Result<(), Refusal> {
-        let waits = offer.as_ref().is_some_and(|offer| offer.seq.is_none())
-            && !self.offers.waiting.is_empty();
-        if waits {
-            return Err(Refusal::Full);
-        }
         let result = self.push(py, offer);
         if result.is_ok() {
             self.drain(py);
@@ -149,16 +143,16 @@ impl State {
             self.offers.room = None;
             return false;
         };
-        let is_sequenced = offer.seq.is_some();
         let ticket = offer.ticket.as_ref().map(|ticket| ticket.clone_ref(py));
         let mut offer = Some(offer);
         let refusal = self.push(py, &mut offer).err();
         match (refusal, offer) {
-            (Some(Refusal::Full | Refusal::TooFar), Some(offer)) => {
+            (Some(refusal @ (Refusal::Full | Refusal::TooFar)), Some(offer)) => {
                 self.offers.inside += usize::from(offer.within.is_some());
                 self.offers.waiting.insert(place, Waiting { id, offer, future });
                 self.effects.garbage.extend(ticket.map(Py::into_any));
-                self.offers.room = is_sequenced.then_some(place + 1);
+                // one with another number may fit
+                self.offers.room = (refusal == Refusal::TooFar).then_some(place + 1);
                 return true;
             }
             (Some(refusal), _) => {

@@ -14,13 +14,10 @@ use crate::state::Hooks;
 /// Options that passed.
 pub(crate) struct Settings {
     pub(crate) options: Options,
-    pub(crate) concurrency: u32,
     pub(crate) keyed: bool,
     /// The first number, where the caller gives them.
     pub(crate) start: Option<Seq>,
     pub(crate) hooks: Hooks,
-    /// Results come out in the order of the items.
-    pub(crate) is_ordered: bool,
     /// Each item gets a task of its own.
     pub(crate) is_isolated: bool,
 }
@@ -71,12 +68,8 @@ impl<'py> Given<'py> {
         Err(unbuilt(value.py(), &format!("{name}={given:?}")))
     }
 
-    /// Takes out and checks what `map` and `Processor` share. `policy`: the default.
-    pub(crate) fn settings(
-        &self,
-        handler: &Bound<'py, PyAny>,
-        policy: OnFailure,
-    ) -> PyResult<Settings> {
+    /// Takes out and checks what `map` and `Processor` share.
+    pub(crate) fn settings(&self, handler: &Bound<'py, PyAny>) -> PyResult<Settings> {
         let py = handler.py();
         if !handler.is_callable() {
             return Err(PyTypeError::new_err(format!(
@@ -85,18 +78,19 @@ impl<'py> Given<'py> {
             )));
         }
         self.refuse_unbuilt(&["timeout", "total_timeout", "retry", "dead_letter", "on_halt"])?;
-        let concurrency = match self.take("concurrency")? {
-            Some(value) => limit("concurrency", &value)?,
-            None => 1,
-        };
-        let mut options = Options::new().concurrency(concurrency);
+        let mut options = Options::new();
+        if let Some(value) = self.take("concurrency")? {
+            options = options.concurrency(limit("concurrency", &value)?);
+        }
         if let Some(value) = self.take("capacity")? {
             options = options.capacity(limit("capacity", &value)?);
         }
-        let is_ordered = self.take("ordered")?.map_or(Ok(true), |value| flag("ordered", &value))?;
-        options = options.ordered(is_ordered);
-        options = options
-            .on_failure(self.take("on_failure")?.map_or(Ok(policy), |value| self::policy(&value))?);
+        if let Some(value) = self.take("ordered")? {
+            options = options.ordered(flag("ordered", &value)?);
+        }
+        if let Some(value) = self.take("on_failure")? {
+            options = options.on_failure(policy(&value)?);
+        }
         options.check().map_err(|error| options_error(py, &error.to_string()))?;
         let is_isolated = match self.take("isolation")? {
             Some(value) => word("isolation", &value, &["context", "task"])? == "task",
@@ -114,15 +108,7 @@ impl<'py> Given<'py> {
             on_result: None,
             executor: executor.map(Bound::unbind),
         };
-        Ok(Settings {
-            options,
-            concurrency: concurrency as u32,
-            keyed,
-            start: None,
-            hooks,
-            is_ordered,
-            is_isolated,
-        })
+        Ok(Settings { options, keyed, start: None, hooks, is_isolated })
     }
 
     /// Takes out a function.
@@ -150,11 +136,11 @@ impl<'py> Given<'py> {
     }
 }
 
-/// A limit: a whole number from 1 to 2^20.
+/// A limit: a whole number. The core says which ones it takes.
 fn limit(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
     let py = value.py();
     let number = if is_number(value) { value.extract::<usize>().ok() } else { None };
-    match number.filter(|number| (1..=MAX_ITEMS).contains(number)) {
+    match number {
         Some(number) => Ok(number),
         None => Err(options_error(
             py,

@@ -100,7 +100,8 @@ impl Processor {
             })?,
         };
         let given = Given::new(py, "Processor", options)?;
-        let mut settings = given.settings(&handler, OnFailure::Emit)?;
+        let mut settings = given.settings(&handler)?;
+        settings.options = settings.options.on_failure_or(OnFailure::Emit);
         settings.hooks.on_result = given.callable("on_result")?;
         let is_sequenced = match given.take("sequenced")? {
             Some(value) => options::flag("sequenced", &value)?,

@@ -144,8 +144,6 @@ pub(crate) struct State {
     pub(crate) is_drained: bool,
     /// The caller gives the numbers.
     pub(crate) is_sequenced: bool,
-    /// Results come out in the order of the items.
-    pub(crate) is_ordered: bool,
     /// Each item gets a task of its own.
     pub(crate) is_isolated: bool,
     /// One more than the highest number that was accepted.

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Weak};
 
-use inorder::OnFailure;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -94,7 +93,7 @@ pub(crate) fn map(
 ) -> PyResult<Stream> {
     let py = handler.py();
     let given = Given::new(py, "map", options)?;
-    let settings = given.settings(handler, OnFailure::Fail)?;
+    let settings = given.settings(handler)?;
     given.finish()?;
     let kind = if source.hasattr("__aiter__")? {
         Kind::Async(source.call_method0("__aiter__")?.unbind())

@@ -201,3 +201,41 @@ def test_a_consumer_that_iterates_can_make_room():
         await p.close()
 
     run(main())
+
+
+def test_with_one_at_a_time_nothing_else_starts_before_this_one_ends():
+    async def main():
+        async def handle(item):
+            if item == "parent":
+                with pytest.raises(inorder.Deadlock):
+                    await p.run("child")
+            return item
+
+        async with inorder.Processor(handle, ordered=False) as p:
+            assert await p.run("parent") == "parent"
+
+    run(main())
+
+
+def test_unordered_any_result_of_a_loop_makes_room():
+    async def main():
+        async def spread(item):
+            if item == "parent":
+                await p.enqueue("child")
+            return item
+
+        p = inorder.Processor(spread, concurrency=2, capacity=2, ordered=False)
+        results = aiter(p)
+        first = asyncio.ensure_future(anext(results))
+        await asyncio.sleep(0)
+        p.enqueue_nowait("parent")
+        p.enqueue_nowait("ready")
+        # whoever took it makes room by asking for the next one
+        assert await first == "ready"
+        await asyncio.sleep(1)
+        assert p.stats().running == 1
+        assert {await anext(results), await anext(results)} == {"parent", "child"}
+        await results.aclose()
+        await p.close()
+
+    run(main())
