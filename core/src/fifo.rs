@@ -88,8 +88,20 @@ impl<C: Chain> Fifo<C> {
 
     #[inline(always)]
     pub(crate) fn push_back(&mut self, items: &mut [Item], slot: u32) {
+        *C::link_mut(&mut items[slot as usize]) = self.next_link();
+        self.push_linked(items, slot);
+    }
+
+    /// The link that an item needs to be pushed.
+    #[inline(always)]
+    pub(crate) fn next_link(&self) -> Link {
+        Link { prev: self.tail, next: NIL }
+    }
+
+    /// As [`push_back`](Self::push_back), of an item that has its [link](Self::next_link).
+    #[inline(always)]
+    pub(crate) fn push_linked(&mut self, items: &mut [Item], slot: u32) {
         let prev = core::mem::replace(&mut self.tail, slot);
-        *C::link_mut(&mut items[slot as usize]) = Link { prev, next: NIL };
         // no slot has the number NIL
         match items.get_mut(prev as usize) {
             Some(item) => C::link_mut(item).next = slot,
@@ -142,7 +154,8 @@ mod tests {
     fn five() -> (Slots, Fifo<Work>) {
         let (mut slots, mut fifo) = (Slots::default(), Fifo::default());
         for seq in 0..5 {
-            let slot = slots.insert(0, seq, None, Time::default(), State::Ready);
+            let (slot, _) = slots
+                .insert(|handle| Item::new(handle, 0, seq, None, Time::default(), State::Ready));
             fifo.push_back(&mut slots, slot);
         }
         (slots, fifo)

@@ -98,6 +98,9 @@ impl Lane {
 pub struct Source(u64);
 
 impl Source {
+    /// No source: no bits make it.
+    pub(crate) const NONE: Self = Self(u64::MAX);
+
     pub(crate) const fn new(index: u32, epoch: u32) -> Self {
         Self(((epoch as u64) << SLOT_BITS) | index as u64)
     }
@@ -105,7 +108,7 @@ impl Source {
     /// The source with these bits, as [`Handle::from_bits`].
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
+        Self(bits & HANDLE_MASK)
     }
 
     /// The bits: below 2^52.
@@ -117,11 +120,6 @@ impl Source {
     #[inline]
     pub(crate) const fn index(self) -> u32 {
         self.0 as u32 & (MAX_ITEMS as u32 - 1)
-    }
-
-    #[inline]
-    pub(crate) const fn epoch(self) -> u64 {
-        self.0 >> SLOT_BITS
     }
 }
 

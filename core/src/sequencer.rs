@@ -133,18 +133,17 @@ impl Sequencer {
     }
 
     /// What [`insert`](Self::insert) would say.
-    #[inline]
+    #[inline(always)]
     pub fn look(&self, seq: Seq) -> Insert {
+        let is_late = seq < self.expected;
         if seq < self.next {
-            return Insert::Late;
-        }
-        // the last number there is stays out, so that one more than a number is a number
-        if seq - self.next >= self.capacity || seq == Seq::MAX {
-            return if seq < self.expected { Insert::Late } else { Insert::TooFar };
-        }
-        if self.is_in(seq) {
+            Insert::Late
+        } else if seq - self.next >= self.capacity || seq == Seq::MAX {
+            // the last number there is stays out, so that one more than a number is a number
+            if is_late { Insert::Late } else { Insert::TooFar }
+        } else if self.is_in(seq) {
             Insert::Duplicate
-        } else if seq < self.expected {
+        } else if is_late {
             Insert::Late
         } else if seq == self.expected {
             Insert::Ready
@@ -163,7 +162,8 @@ impl Sequencer {
             && seq != Seq::MAX
             && self.ring[word] & bit == 0;
         if !is_admitted {
-            return self.refuse(seq);
+            // inlined: a call with a reference would keep the numbers that move in memory instead of registers
+            return self.look(seq);
         }
         self.ring[word] |= bit;
         self.len += 1;
@@ -172,11 +172,6 @@ impl Sequencer {
         }
         self.expected = self.find(seq + 1, self.window_end(), false);
         Insert::Ready
-    }
-
-    #[cold]
-    fn refuse(&self, seq: Seq) -> Insert {
-        self.look(seq)
     }
 
     /// Lets the next number leave, if it is in.

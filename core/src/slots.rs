@@ -81,7 +81,7 @@ impl Slots {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.taken >= MAX_ITEMS
+        self.free == NIL && self.items.len() >= MAX_ITEMS
     }
 
     /// The slot of a handle that is not stale.
@@ -110,31 +110,19 @@ impl Slots {
         self[slot].handle
     }
 
-    /// Takes a slot. The caller has looked that there is one.
+    /// Takes a slot for the item that is made with its handle. The caller has looked that there is one.
     #[inline(always)]
-    pub(crate) fn insert(
-        &mut self,
-        source: u32,
-        seq: Seq,
-        lane: Option<Lane>,
-        accepted: Time,
-        state: State,
-    ) -> u32 {
+    pub(crate) fn insert(&mut self, make: impl Fn(Handle) -> Item) -> (u32, Handle) {
         self.taken += 1;
         let slot = self.free;
-        if let Some(item) = self.items.get_mut(slot as usize) {
-            self.free = item.work.next;
-            *item = Item { seq, accepted, source, lane, state, ..Item::blank(item.handle) };
-            return slot;
-        }
-        self.grow(Item {
-            seq,
-            accepted,
-            source,
-            lane,
-            state,
-            ..Item::blank(Handle::new(self.items.len() as u32, 0))
-        })
+        let Some(place) = self.items.get_mut(slot as usize) else {
+            return self.grow(make(Handle::new(self.items.len() as u32, 0)));
+        };
+        let handle = place.handle;
+        self.free = place.work.next;
+        // made in its place: made before, it would be made in memory and copied, for the sake of growing
+        *place = make(handle);
+        (slot, handle)
     }
 
     /// Gives a slot back. Handles of it are stale from here on.
@@ -149,25 +137,34 @@ impl Slots {
     }
 
     #[cold]
-    fn grow(&mut self, item: Item) -> u32 {
+    fn grow(&mut self, item: Item) -> (u32, Handle) {
+        let (slot, handle) = (self.items.len() as u32, item.handle);
         self.items.push(item);
-        self.items.len() as u32 - 1
+        (slot, handle)
     }
 }
 
 impl Item {
-    #[inline]
-    const fn blank(handle: Handle) -> Self {
+    /// An item that stands in no list.
+    #[inline(always)]
+    pub(crate) const fn new(
+        handle: Handle,
+        source: u32,
+        seq: Seq,
+        lane: Option<Lane>,
+        accepted: Time,
+        state: State,
+    ) -> Self {
         Self {
-            seq: 0,
-            accepted: Time::from_micros(0),
+            seq,
+            accepted,
             work: Link::NONE,
             order: Link::NONE,
             handle,
-            source: 0,
-            lane: None,
+            source,
+            lane,
             attempt: 0,
-            state: State::Free,
+            state,
             fate: None,
             is_rejected: false,
         }
@@ -210,14 +207,18 @@ impl IndexMut<u32> for Slots {
 mod tests {
     use super::*;
 
+    fn item(handle: Handle) -> Item {
+        Item::new(handle, 0, 0, None, Time::default(), State::Ready)
+    }
+
     #[test]
     fn a_slot_is_used_again_and_its_old_handle_is_stale() {
         let mut slots = Slots::default();
-        let first = slots.insert(0, 0, None, Time::default(), State::Ready);
+        let (first, _) = slots.insert(item);
         let old = slots.handle(first);
         slots.remove(first);
         assert_eq!(slots.find(old), None);
-        let second = slots.insert(0, 1, None, Time::default(), State::Ready);
+        let (second, _) = slots.insert(item);
         assert_eq!(first, second);
         assert_eq!(slots.find(old), None);
         assert_eq!(slots.find(slots.handle(second)), Some(second));

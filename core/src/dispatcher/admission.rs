@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
 use crate::sequencer::Insert;
-use crate::slots::{NIL, State};
+use crate::slots::{Item, NIL, State};
 
 impl Dispatcher {
     /// How many items a stream may read of this source now: without keys one more than can start, with keys as many as
@@ -61,13 +61,17 @@ impl Dispatcher {
         state.in_flight += 1;
         self.tally.accepted += 1;
         self.tally.queued += 1;
-        let slot = self.items.insert(index, seq, lane, self.now, State::Ready);
+        let (now, work, order) = (self.now, self.line.next_link(), state.order.next_link());
+        let (slot, handle) = self.items.insert(|handle| Item {
+            work,
+            order,
+            ..Item::new(handle, index, seq, lane, now, State::Ready)
+        });
         let items = &mut *self.items;
-        let handle = items[slot as usize].handle;
-        state.order.push_back(items, slot);
+        state.order.push_linked(items, slot);
         match lane {
             None => {
-                self.line.push_back(items, slot);
+                self.line.push_linked(items, slot);
                 self.note_head(index);
             }
             Some(lane) => self.enter_shared_lane(slot, lane),
@@ -109,7 +113,9 @@ impl Dispatcher {
             return Err(PushError::Full);
         }
         let is_ready = sequenced.sequencer.insert(seq) == Insert::Ready;
-        let slot = self.items.insert(index, seq, lane, self.now, State::Early);
+        let now = self.now;
+        let (slot, handle) =
+            self.items.insert(|handle| Item::new(handle, index, seq, lane, now, State::Early));
         if sequenced.waiting == 0 {
             sequenced.since = self.now;
         }
@@ -122,7 +128,6 @@ impl Dispatcher {
         if let Some(lane) = lane {
             self.expect_in_lane(lane);
         }
-        let handle = self.items.handle(slot);
         if is_ready {
             self.bring_in_order(index, seq);
             return Ok(Arrival::Ready(handle));

@@ -29,7 +29,7 @@ impl Dispatcher {
             let (run, source) = (Run { handle: item.handle, attempt: item.attempt }, item.source);
             self.tally.running += 1;
             self.tally.started += 1;
-            if !self.sources.is_single() {
+            if self.heads_apart && !self.sources.is_single() {
                 self.sources.started(source, self.tally.started);
                 self.note_head(source);
             }

@@ -27,12 +27,6 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Whether there never was one.
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
-    }
-
     #[inline]
     fn get(&mut self, lane: Lane) -> &mut LaneState {
         let index = lane.number() as usize;
@@ -66,6 +60,7 @@ impl Dispatcher {
     }
 
     pub(super) fn enter_shared_lane(&mut self, slot: u32, lane: Lane) {
+        self.heads_apart = self.ordered;
         let state = self.lanes.get(lane);
         if state.owner == NIL {
             state.owner = slot;
@@ -135,8 +130,7 @@ impl Dispatcher {
     #[inline]
     pub(super) fn first_to_start(&self) -> Option<u32> {
         let first = self.line.head()?;
-        // with one source and no keys the line is in the order of release
-        if self.ordered && !(self.sources.is_single() && self.lanes.is_empty()) {
+        if self.heads_apart {
             let source = if self.sources.is_single() { Some(0) } else { self.sources.first_head() };
             let head = source.and_then(|index| self.sources[index].order.head());
             if let Some(slot) = head.filter(|slot| self.items[*slot].state == State::Ready) {
@@ -149,7 +143,7 @@ impl Dispatcher {
     /// Notes whether the head of the release order of a source may start. Called whenever that may have changed.
     #[inline]
     pub(super) fn note_head(&mut self, index: u32) {
-        if !self.sources.is_single() && self.ordered {
+        if self.heads_apart && !self.sources.is_single() {
             self.note_one_of_several(index);
         }
     }

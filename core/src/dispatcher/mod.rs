@@ -78,6 +78,8 @@ pub struct Dispatcher {
     line: Fifo<Work>,
     lanes: Lanes,
     sources: Sources,
+    /// The head of a release order need not be the first of the line: there are lanes, or were several sources.
+    heads_apart: bool,
     events: VecDeque<Event>,
     tally: Tally,
     now: Time,
@@ -102,6 +104,7 @@ impl Dispatcher {
             line: Fifo::default(),
             lanes: Lanes::default(),
             sources: Sources::default(),
+            heads_apart: false,
             events: VecDeque::new(),
             tally: Tally::default(),
             now: Time::default(),
@@ -156,6 +159,7 @@ impl Dispatcher {
         if was_single && !self.sources.is_single() {
             // the first source was alone until now, and its turns were not noted
             self.sources.note_starts_alone(self.tally.started);
+            self.heads_apart = self.ordered;
             self.note_head(0);
         }
         source

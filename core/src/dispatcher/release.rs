@@ -48,9 +48,9 @@ impl Dispatcher {
             Verdict::Cancelled(_) => return None,
         };
         item.state = State::Lent(verdict);
-        state.lent = slot;
         let release = Release { handle: item.handle, seq: item.seq, attempt: item.attempt, what };
         if !self.ordered {
+            state.lent = slot;
             state.settled.remove(&mut self.items, slot);
         }
         Some(release)
@@ -59,12 +59,17 @@ impl Dispatcher {
     #[inline(always)]
     pub(super) fn take_back(&mut self, handle: Handle) -> bool {
         let Some((slot, index)) = self.lent(handle) else { return false };
-        self.leave(slot);
-        let state = &self.sources[index];
-        let head = state.order.head().map(|head| self.items[head].state);
-        if state.ended || matches!(head, Some(State::Held(Verdict::Cancelled(_)))) {
-            self.pass_heads(index);
-            self.note_drained(index);
+        self.tally.released += 1;
+        let state = self.sources.unlink(&mut self.items, slot);
+        self.items.remove(slot);
+        let is_next_cancelled = state.order.head().is_some_and(|head| {
+            matches!(self.items[head].state, State::Held(Verdict::Cancelled(_)))
+        });
+        if is_next_cancelled || state.ended || state.starved {
+            self.follow(index);
+        } else if self.heads_apart || self.overflowed {
+            self.note_head(index);
+            self.make_room(index);
         }
         true
     }
@@ -144,36 +149,22 @@ impl Dispatcher {
     }
 
     /// Takes an item out of its source and gives its slot back, without counting it as released.
-    #[inline(always)]
     pub(super) fn forget(&mut self, slot: u32) {
         self.unlink(slot);
         self.items.remove(slot);
     }
 
     /// Takes an item out of its source.
-    #[inline(always)]
     pub(super) fn unlink(&mut self, slot: u32) {
-        let items = &mut *self.items;
-        let (index, seq) = (items[slot as usize].source, items[slot as usize].seq);
-        let state = &mut self.sources[index];
-        state.order.remove(items, slot);
-        state.in_flight -= 1;
-        if state.lent == slot {
-            state.lent = NIL;
-        }
-        if state.failed == slot {
-            state.failed = NIL;
-        }
-        if let Some(sequenced) = &mut state.sequenced {
-            sequenced.sequencer.leave(seq);
-        }
+        let index = self.items[slot].source;
+        self.sources.unlink(&mut self.items, slot);
         self.note_head(index);
     }
 
     /// Reports a source that has ended and of which nothing is left.
     pub(super) fn note_drained(&mut self, index: u32) {
         let state = &self.sources[index];
-        if state.ended && state.in_flight == 0 && state.is_open {
+        if state.ended && state.in_flight == 0 && state.is_open() {
             self.drained(index);
         }
     }
@@ -191,8 +182,16 @@ impl Dispatcher {
         }
     }
 
+    /// What follows when an item has left whose source has offers that wait, or has ended, or whose next item is
+    /// cancelled.
+    fn follow(&mut self, index: u32) {
+        self.note_head(index);
+        self.make_room(index);
+        self.pass_heads(index);
+        self.note_drained(index);
+    }
+
     /// Lets an item leave the release order: its unit of capacity comes back.
-    #[inline(always)]
     fn leave(&mut self, slot: u32) {
         let index = self.items[slot].source;
         self.tally.released += 1;

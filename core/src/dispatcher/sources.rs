@@ -9,14 +9,15 @@ use crate::fifo::{Fifo, Order, Work};
 use crate::ids::{MAX_ITEMS, Seq, Source};
 use crate::options::{SequencerOptions, SourceOptions};
 use crate::sequencer::Sequencer;
-use crate::slots::NIL;
+use crate::slots::{Item, NIL};
 use crate::time::Time;
 
 /// One source.
 #[derive(Debug)]
 pub(super) struct SourceState {
+    /// What it is known by; [`Source::NONE`] while it is not open.
+    id: Source,
     epoch: u32,
-    pub(super) is_open: bool,
     pub(super) keyed: bool,
     /// No more comes.
     pub(super) ended: bool,
@@ -49,8 +50,8 @@ pub(super) struct SourceState {
 impl SourceState {
     fn blank() -> Self {
         Self {
+            id: Source::NONE,
             epoch: 0,
-            is_open: false,
             keyed: false,
             ended: false,
             starved: false,
@@ -66,6 +67,10 @@ impl SourceState {
             starts_before: 0,
             in_heads: false,
         }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.id != Source::NONE
     }
 }
 
@@ -141,24 +146,23 @@ impl Sources {
             options.start.and_then(|start| Sequenced::new(start, capacity)).map(Box::new);
         let source = &mut self.sources[index as usize];
         *source = SourceState {
+            id: Source::new(index, source.epoch),
             epoch: source.epoch,
-            is_open: true,
             keyed: options.keyed,
             next_seq: options.start.unwrap_or(0),
             sequenced,
             starts_before: starts,
             ..SourceState::blank()
         };
-        let epoch = source.epoch;
         self.open += 1;
-        Some(Source::new(index, epoch))
+        Some(source.id)
     }
 
     /// Forgets a source that is drained.
     pub(super) fn close(&mut self, index: u32) {
         self.set_head(index, false);
         let source = &mut self[index];
-        source.is_open = false;
+        source.id = Source::NONE;
         source.epoch = source.epoch.wrapping_add(1);
         source.sequenced = None;
         self.free.push(index);
@@ -174,30 +178,42 @@ impl Sources {
     #[inline]
     pub(super) fn get_mut(&mut self, source: Source) -> Option<(u32, &mut SourceState)> {
         let state = self.sources.get_mut(source.index() as usize)?;
-        if u64::from(state.epoch) == source.epoch() && state.is_open {
-            Some((source.index(), state))
-        } else {
-            None
-        }
+        if state.id == source { Some((source.index(), state)) } else { None }
     }
 
     #[inline]
     pub(super) fn get(&self, source: Source) -> Option<(u32, &SourceState)> {
         let state = self.sources.get(source.index() as usize)?;
-        if u64::from(state.epoch) == source.epoch() && state.is_open {
-            Some((source.index(), state))
-        } else {
-            None
+        if state.id == source { Some((source.index(), state)) } else { None }
+    }
+
+    /// Takes an item out of its source, which is given back.
+    #[inline(always)]
+    pub(super) fn unlink(&mut self, items: &mut [Item], slot: u32) -> &mut SourceState {
+        let item = &items[slot as usize];
+        let (index, seq) = (item.source, item.seq);
+        let state = &mut self[index];
+        state.order.remove(items, slot);
+        state.in_flight -= 1;
+        if state.lent == slot {
+            state.lent = NIL;
         }
+        if state.failed == slot {
+            state.failed = NIL;
+        }
+        if let Some(sequenced) = &mut state.sequenced {
+            sequenced.sequencer.leave(seq);
+        }
+        state
     }
 
     pub(super) fn id(&self, index: u32) -> Source {
-        Source::new(index, self[index].epoch)
+        self[index].id
     }
 
     /// The numbers of those that are open.
     pub(super) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
-        self.sources.iter().zip(0..).filter_map(|(source, index)| source.is_open.then_some(index))
+        self.sources.iter().zip(0..).filter_map(|(source, index)| source.is_open().then_some(index))
     }
 
     pub(super) fn are_drained(&self) -> bool {
@@ -233,7 +249,7 @@ impl Sources {
     /// Notes when the first source started last, which was not noted while it was alone.
     pub(super) fn note_starts_alone(&mut self, starts: u64) {
         let first = &mut self.sources[0];
-        if first.is_open && starts > first.starts_before {
+        if first.is_open() && starts > first.starts_before {
             first.last_start = starts;
         }
     }
