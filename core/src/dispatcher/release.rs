@@ -48,9 +48,9 @@ impl Dispatcher {
             Verdict::Cancelled(_) => return None,
         };
         item.state = State::Lent(verdict);
+        state.lent = slot;
         let release = Release { handle: item.handle, seq: item.seq, attempt: item.attempt, what };
         if !self.ordered {
-            state.lent = slot;
             state.settled.remove(&mut self.items, slot);
         }
         Some(release)
