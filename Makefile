@@ -1,5 +1,6 @@
 # The only command surface: `make help` lists it. A target does its own set-up;
-# stamps in .stamps/ keep a second run from doing it again.
+# stamps keep a second run from doing it again: those in .stamps/ are make's own,
+# by time, those in target/stamps are of steps that passed, by content.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -26,12 +27,16 @@ export npm_config_loglevel := error
 
 # As it was typed: a regular expression may have dollars and quotes.
 quoted = '$(subst ','\'',$(value $(1)))'
-files = $(shell find $(1) -type f 2>/dev/null)
+# With the folders, whose time tells that a file was removed.
+files = $(shell find $(1) -not -name __pycache__ -not -path '*/__pycache__/*' -not -path '*/node_modules*' 2>/dev/null)
+# As old as the build's beginning: what is changed while it runs is newer.
+begin = @mkdir -p $(STAMPS) && touch $(STAMPS)/$(@F).began
+finish = @mv $(STAMPS)/$(@F).began $@
 CORE := Cargo.toml Cargo.lock core/Cargo.toml $(call files,core/src)
 PY_SOURCES := $(CORE) bindings-py/Cargo.toml bindings-py/pyproject.toml bindings-py/README.md \
-	$(call files,bindings-py/src bindings-py/python -not -path '*/__pycache__*')
-JS_SOURCES := $(CORE) $(filter-out %/node_modules/%,$(call files,bindings-js/src bindings-js/js bindings-js/types \
-	bindings-js/packaging bindings-js/scripts bindings-js/xtask)) bindings-js/Cargo.toml bindings-js/package.json
+	$(call files,bindings-py/src bindings-py/python)
+JS_SOURCES := $(CORE) $(call files,bindings-js/src bindings-js/js bindings-js/types bindings-js/packaging \
+	bindings-js/scripts bindings-js/xtask) bindings-js/Cargo.toml bindings-js/package.json
 PY_LINTED := bindings-py examples/python examples/input tests $(wildcard examples/*.py)
 
 .PHONY: help
@@ -41,7 +46,7 @@ help: ## list what can be made
 ## To see it
 .PHONY: demo bench docs
 demo: $(STAMPS)/wheel bindings-js/dist/index.js ## textbook and inorder side by side (INPUT=path KEY=word:N|field:a.b|regex:RE)
-	@cargo build -q -p inorder --example demo --example thread_pool
+	@cargo build -q -p inorder --all-features --example demo --example thread_pool
 	@$(BIN)/python examples/demo.py $(if $(INPUT),--input $(call quoted,INPUT)) $(if $(value KEY),--key $(call quoted,KEY))
 
 bench: $(STAMPS)/wheel bindings-js/dist/index.js ## speed against what people use today, in three languages
@@ -52,7 +57,7 @@ bench: $(STAMPS)/wheel bindings-js/dist/index.js ## speed against what people us
 docs: docs-rust docs-py ## the reference pages, into target/doc and target/doc-py
 
 ## To trust it
-CHECKS := lint-paths lint-rust lint-py lint-js types-py types-js test-rust test-py test-js
+CHECKS := lint-paths lint-length lint-rust lint-py lint-js types-py types-js test-mk test-rust test-py test-js
 .PHONY: check test soak
 check: setup ## what every change must pass: format, lints, types, unit tests and scenarios (fast)
 	+@mk/steps.sh check $(CHECKS)
@@ -85,29 +90,32 @@ clean: ## remove everything that was built or set up
 	rm -rf target $(STAMPS) $(VENV) bindings-js/dist bindings-js/node_modules
 
 $(STAMPS)/target:
-	@mkdir -p $(@D)
+	$(begin)
 	rustup target add wasm32-unknown-unknown
-	@touch $@
+	$(finish)
 
 $(STAMPS)/venv: bindings-py/requirements.txt
-	@mkdir -p $(@D)
+	$(begin)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --require-hashes -r bindings-py/requirements.txt
-	@touch $@
+	$(finish)
 
 $(STAMPS)/npm: bindings-js/package-lock.json
-	@mkdir -p $(@D)
+	$(begin)
 	cd bindings-js && npm ci
-	@touch $@
+	$(finish)
 
 $(STAMPS)/wheel: $(STAMPS)/venv $(PY_SOURCES)
+	$(begin)
 	rm -rf target/wheels/main
 	CARGO_TARGET_DIR=$(PY_TARGET) $(BIN)/maturin build -q --release -m bindings-py/Cargo.toml -i $(BIN)/python -o target/wheels/main
 	$(BIN)/pip install -q --force-reinstall --no-deps --no-index target/wheels/main/*.whl
-	@touch $@
+	$(finish)
 
 bindings-js/dist/index.js: $(STAMPS)/target $(STAMPS)/npm $(JS_SOURCES)
+	$(begin)
 	cd bindings-js && node scripts/build.mjs --opt=$(WASM_OPT)
+	@touch -r $(STAMPS)/$(@F).began $@
 	@mkdir -p examples/node/node_modules && ln -sfn ../../../bindings-js examples/node/node_modules/inorder
 
 include mk/tests.mk

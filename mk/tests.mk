@@ -1,9 +1,13 @@
-# The steps of `make check` and `make test`. Each can be made alone.
+# The steps of `make check` and `make test`. Each can be made alone. Those that
+# take long by themselves run again only when something they depend on changed.
 
 ## Single steps
 .PHONY: $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
 lint-paths: ## nothing committed names a path of one machine or a registry
 	@mk/paths.sh
+
+lint-length: ## no source file is over 600 lines
+	@mk/length.sh
 
 lint-rust: $(STAMPS)/venv ## rustfmt, clippy, lock file
 	cargo fmt --all --check
@@ -34,6 +38,9 @@ test-py: $(STAMPS)/wheel ## pytest on the installed wheel
 test-js: bindings-js/dist/index.js ## node:test on the built package
 	cd bindings-js && node --test --test-reporter=spec test/*.test.mjs
 
+test-mk: $(STAMPS)/venv ## the scripts in mk/
+	$(BIN)/python -P -m pytest -q -p no:asyncio -p no:cacheprovider tests/test_mk.py
+
 no-std: $(STAMPS)/target ## the core without its features, and for wasm32
 	cargo check -q -p inorder --no-default-features
 	cargo check -q -p inorder --no-default-features --target wasm32-unknown-unknown
@@ -48,20 +55,18 @@ readme: $(STAMPS)/wheel bindings-js/dist/index.js ## the quick starts of the REA
 	$(BIN)/python tests/readme.py
 
 examples: $(STAMPS)/wheel bindings-js/dist/index.js ## every example in every language, and the demo on nasty input
-	@cargo build --release -q -p inorder --examples
-	@$(BIN)/python examples/check.py
+	@mk/stamp.sh $@ core bindings-py bindings-js examples tests/document -- $(BIN)/python examples/check.py
 
 package-py: $(STAMPS)/wheel ## the sdist and the wheel made from it, in an environment of their own
-	mk/package-py.sh $(BIN) $(PYTHON)
+	@mk/stamp.sh $@ core bindings-py LICENSE-APACHE LICENSE-MIT -- mk/package-py.sh $(BIN) $(PYTHON)
 
 package-js: bindings-js/dist/index.js ## the packed package as others use it, and the module's imports
 	cd bindings-js && node --test --test-reporter=spec packaging/*.test.mjs
 
 minimum: ## rustc 1.85, where it is installed
 	@if rustup toolchain list 2>/dev/null | grep -q '^1\.85'; then \
-		cargo +1.85 check -q -p inorder --all-features --target-dir target/minimum && \
-		cargo +1.85 check -q -p inorder-js -p inorder-py --target-dir target/minimum; \
+		cargo +1.85 check -q -p inorder -p inorder-js -p inorder-py --all-features --target-dir target/minimum; \
 	else echo 'rustc 1.85 is not installed: skipped'; fi
 
 pythons: $(STAMPS)/wheel ## the Python tests on other Pythons, where they are installed
-	@mk/pythons.sh $(BIN) $(PY_TARGET)
+	@mk/stamp.sh $@ core bindings-py examples/python tests -- mk/pythons.sh $(BIN) $(wildcard $(HOME)/.pyenv/versions/3.1[1-9]*/bin/python)
