@@ -16,8 +16,8 @@ from typing import Any
 
 EXAMPLES = Path(__file__).parent
 INPUTS = EXAMPLES / "input"
-# Unoptimised, as the tests have built it: what takes time here is virtual.
-CARGO = ["cargo", "run", "--quiet", "-p", "inorder", "--example"]
+# Unoptimised and with all features, as the tests have built it: what takes time here is virtual.
+CARGO = ["cargo", "run", "--quiet", "-p", "inorder", "--all-features", "--example"]
 PROGRAMS = {
     "Python": [sys.executable, str(EXAMPLES / "python" / "demo.py")],
     "Node": ["node", str(EXAMPLES / "node" / "demo.mjs")],
