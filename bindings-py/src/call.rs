@@ -320,6 +320,7 @@ pub(crate) fn offer(
 ) -> PyResult<(Py<Ticket>, Option<Offer>)> {
     let (py, this) = (engine.py(), engine.get());
     Engine::enter(engine)?;
+    this.state.with(py, State::come_back);
     let context = copy_current_context(py)?;
     let mut offer = match key {
         Some(key) => this.offer_with_key(item, key.bind(py), context),

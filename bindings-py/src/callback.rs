@@ -47,6 +47,7 @@ impl Callback {
             Chore::LookAgain => {
                 engine.get().state.with(py, |state| {
                     state.is_known_here = false;
+                    state.is_known_alive = false;
                     state.looks = 0;
                 });
                 Ok(())

@@ -95,6 +95,8 @@ impl State {
         debug_assert!(self.crews.iter().all(Crew::adds_up), "a crew has lost count");
         if self.is_finishing() {
             self.dismiss();
+        } else if self.is_left_alone {
+            return;
         } else if self.crews[Role::Handle as usize].active == 0 {
             // one is enough for handlers that do not wait for anything
             self.call(if self.suspends { FEW } else { 1 });
@@ -110,7 +112,7 @@ impl State {
     /// Wakes others when a handler has suspended its worker. They wake others in turn: so many start within a few turns
     /// of the loop, and few are woken for nothing.
     pub(crate) fn call_others(&mut self) {
-        if !self.is_finishing() {
+        if !self.is_finishing() && !self.is_left_alone {
             self.call(FEW);
         }
     }

@@ -85,6 +85,8 @@ impl Engine {
             is_fresh: false,
             is_known_here: false,
             looks: 0,
+            is_known_alive: false,
+            is_left_alone: false,
             hooks,
             slots: Vec::new(),
             runs: Default::default(),
@@ -172,7 +174,7 @@ impl Engine {
             state.looks += 1;
             state.looks > OFTEN
         });
-        if is_often && Self::call(slf, "call_soon", Chore::LookAgain).is_ok() {
+        if is_often && Self::call_in_loop(slf, Chore::LookAgain).is_ok() {
             this.state.with(py, |state| state.is_known_here = true);
         }
         true
@@ -348,6 +350,11 @@ impl Engine {
         Self::call(slf, "call_soon_threadsafe", chore)
     }
 
+    /// Has something done in the next turn of the running loop.
+    pub(crate) fn call_in_loop(slf: &Bound<'_, Self>, chore: Chore) -> PyResult<()> {
+        Self::call(slf, "call_soon", chore)
+    }
+
     fn call(slf: &Bound<'_, Self>, method: &str, chore: Chore) -> PyResult<()> {
         let py = slf.py();
         let Some(home) = slf.get().home.get() else { return Ok(()) };
@@ -469,6 +476,7 @@ impl Engine {
         let kept = future.clone_ref(py);
         this.state.with(py, |state| {
             state.watches.push((watch, kept));
+            state.is_left_alone = false;
             state.look_after();
         });
         Self::flush(slf);

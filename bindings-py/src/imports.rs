@@ -17,6 +17,7 @@ macro_rules! imports {
 imports! {
     get_running_loop: "asyncio" "get_running_loop";
     current_task: "asyncio" "current_task";
+    all_tasks: "asyncio" "all_tasks";
     base_event_loop: "asyncio" "BaseEventLoop";
     cancelled_error: "asyncio" "CancelledError";
     invalid_state_error: "asyncio" "InvalidStateError";

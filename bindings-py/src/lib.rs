@@ -9,6 +9,7 @@ mod clock;
 mod context;
 mod crew;
 mod deadlock;
+mod ending;
 mod engine;
 mod imports;
 mod job;

@@ -53,6 +53,11 @@ impl Offers {
         self.waiting.iter().filter_map(|waiting| waiting.offer.within).collect()
     }
 
+    /// The futures of all offers that wait.
+    pub(crate) fn futures(&self) -> impl Iterator<Item = &Obj> {
+        self.waiting.iter().map(|waiting| &waiting.future)
+    }
+
     fn push(&mut self, waiting: Waiting) {
         self.inside += usize::from(waiting.offer.within.is_some());
         self.waiting.push_back(waiting);

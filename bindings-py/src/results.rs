@@ -66,6 +66,11 @@ impl Takers {
         self.holder.replace(task)
     }
 
+    /// The futures of those who ask.
+    pub(crate) fn futures(&self) -> impl Iterator<Item = &Obj> {
+        self.waiting.iter().map(|(_, future)| future)
+    }
+
     /// Takes the objects out, for the garbage collector.
     pub(crate) fn clear(&mut self) -> impl Sized + use<> {
         (std::mem::take(&mut self.waiting), self.holder.take(), self.deliverer.take())
@@ -181,6 +186,7 @@ impl State {
         let id = self.takers.next_id;
         self.takers.next_id += 1;
         self.takers.waiting.push_back((id, future));
+        self.is_left_alone = false;
         self.drain(py);
         id
     }

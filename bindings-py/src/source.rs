@@ -86,6 +86,7 @@ impl State {
         matches!(feed.kind, Some(Kind::Plain(_)))
             && !feed.is_reading
             && feed.has_begun
+            && !self.is_left_alone
             && self.wants()
     }
 

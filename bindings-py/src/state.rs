@@ -126,6 +126,10 @@ pub(crate) struct State {
     pub(crate) is_known_here: bool,
     /// How often that was looked at since a worker's last step.
     pub(crate) looks: u32,
+    /// Not all tasks of the loop are cancelled, which is known for this turn.
+    pub(crate) is_known_alive: bool,
+    /// All are: nothing is begun any more.
+    pub(crate) is_left_alone: bool,
     pub(crate) hooks: Hooks,
     pub(crate) slots: Vec<Entry>,
     pub(crate) runs: VecDeque<Run>,

@@ -9,6 +9,7 @@ use crate::deadlock;
 use crate::engine::Engine;
 use crate::imports;
 use crate::raw::{Guarded, Obj, Step, Steps, in_destructor, next};
+use crate::state::State;
 
 /// An accepted item of a :class:`Processor`: awaiting it gives the handler's result, or raises its exception, in the
 /// item's turn.
@@ -156,7 +157,14 @@ impl Ticket {
         };
         waiting.push(future.clone_ref(py));
         self.inner.with(py, |inner| inner.waiters.append(&mut waiting));
+        Engine::act(self.engine.bind(py), State::come_back);
         Ok(future)
+    }
+
+    /// The futures of those who wait.
+    pub(crate) fn futures(&self, py: Python<'_>) -> Vec<Obj> {
+        self.inner
+            .with(py, |inner| inner.waiters.iter().map(|waiter| waiter.clone_ref(py)).collect())
     }
 
     fn look(&self, py: Python<'_>, asks: bool) -> Seen {

@@ -133,6 +133,9 @@ impl Worker {
             state.is_fresh = false;
             state.looks = 0;
         });
+        if this.note_cancellation(py, thrown.as_ref()) {
+            Engine::look_for_end(engine);
+        }
         let result = Self::work(slf, engine, job, thrown);
         this.inner.with(py, |inner| inner.is_running = false);
         Engine::flush(engine);
@@ -151,7 +154,6 @@ impl Worker {
             let was_thrown = thrown.is_some();
             let stepped = match job.take() {
                 Some(job) => {
-                    this.note_cancellation(py, thrown.as_ref());
                     let sent = job::advance(py, &job, thrown.take());
                     Some((job, sent))
                 }
@@ -397,13 +399,16 @@ impl Worker {
         retires || cancelling.is_some_and(is_asked)
     }
 
-    fn note_cancellation(&self, py: Python<'_>, thrown: Option<&PyErr>) {
-        let Some(error) = thrown else { return };
-        let is_cancelled = self.role != Role::Feed
-            && imports::cancelled_error(py).map_or(true, |class| error.is_instance(py, class));
-        if is_cancelled || error.is_instance_of::<PyGeneratorExit>(py) {
+    /// Notes that the task was asked to cancel, or its coroutine to close. Whether it is the former.
+    fn note_cancellation(&self, py: Python<'_>, thrown: Option<&PyErr>) -> bool {
+        let Some(error) = thrown else { return false };
+        let is_cancelled =
+            imports::cancelled_error(py).map_or(true, |class| error.is_instance(py, class));
+        let retires = is_cancelled && self.role != Role::Feed;
+        if retires || error.is_instance_of::<PyGeneratorExit>(py) {
             self.inner.with(py, |inner| inner.retires = true);
         }
+        is_cancelled
     }
 
     /// Says that the exception of the task, which goes through the loop as well, was seen.
