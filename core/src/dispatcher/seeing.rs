@@ -149,7 +149,16 @@ impl Dispatcher {
             })
     }
 
+    /// Whether [`poll_release`](Self::poll_release) has something to lend: for drivers to which a call costs more than a
+    /// look at its last answer.
+    #[inline]
+    #[must_use]
+    pub fn can_lend(&self, source: Source) -> bool {
+        self.sources.get(source).is_some_and(|(_, it)| it.lent == NIL && self.has_result(it))
+    }
+
     /// Whether there is a result that can be lent.
+    #[inline]
     fn has_result(&self, source: &SourceState) -> bool {
         let first = if self.ordered { source.order.head() } else { source.settled.head() };
         first.is_some_and(|slot| matches!(self.items[slot].state, State::Held(_)))

@@ -528,3 +528,26 @@ fn a_missing_number_makes_room_when_it_is_the_head() {
     assert_eq!(runs(&mut d), [head]);
     assert!(d.is_deadlocked(&[head]), "the window begins at the head");
 }
+
+#[test]
+fn what_can_be_lent_is_lent() {
+    for ordered in [true, false] {
+        let options = Options::new().concurrency(2).ordered(ordered);
+        let (mut d, source) = open(&options);
+        let items = push(&mut d, source, 3);
+        assert_eq!(runs(&mut d), items[..2]);
+        assert!(!d.can_lend(source));
+        ok(&mut d, items[1]);
+        assert_eq!(d.can_lend(source), !ordered, "what is held is not to be had");
+        ok(&mut d, items[0]);
+        assert!(d.can_lend(source));
+        let lent = d.poll_release(source).unwrap().handle;
+        assert!(!d.can_lend(source), "one at a time");
+        assert!(d.released(T0, lent));
+        assert!(d.can_lend(source));
+        assert_eq!(take(&mut d, source).len(), 1);
+        assert!(!d.can_lend(source));
+        d.close(T0, Some(Duration::ZERO));
+        assert!(!d.can_lend(source));
+    }
+}
