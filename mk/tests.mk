@@ -58,7 +58,7 @@ examples: $(STAMPS)/wheel bindings-js/dist/index.js ## every example in every la
 	@mk/stamp.sh $@ core bindings-py bindings-js examples tests/document -- $(BIN)/python examples/check.py
 
 package-py: $(STAMPS)/wheel ## the sdist and the wheel made from it, in an environment of their own
-	@mk/stamp.sh $@ core bindings-py LICENSE-APACHE LICENSE-MIT -- mk/package-py.sh $(BIN) $(PYTHON)
+	@mk/stamp.sh $@ core bindings-py README.md LICENSE-APACHE LICENSE-MIT -- mk/package-py.sh $(BIN) $(PYTHON)
 
 package-js: bindings-js/dist/index.js ## the packed package as others use it, and the module's imports
 	cd bindings-js && node --test --test-reporter=spec packaging/*.test.mjs
