@@ -49,6 +49,11 @@ impl Crew {
         self.parked.is_empty() && self.waking == 0
     }
 
+    /// How many do something or are on their way to it.
+    pub(crate) fn at_work(&self) -> usize {
+        self.live as usize - self.parked.len()
+    }
+
     /// Whether the counts can be true.
     fn adds_up(&self) -> bool {
         let idle_or_in_step = self.parked.len() as u32 + self.waking + self.active;

@@ -25,10 +25,14 @@ use crate::raw::{
 use crate::results::{Takers, Taking};
 use crate::source::{Feed, Kind};
 use crate::state::{Effects, Reported, State, Watch};
+use crate::turn::Turn;
 use crate::worker::Worker;
 
 /// After so many looks at the running loop in one turn the answer is remembered.
 const OFTEN: u32 = 3;
+
+/// So many handlers at work are worth a turn of their own.
+const MANY: usize = 4;
 
 /// What streams and processors are made of.
 #[pyclass(frozen, weakref, module = "inorder._inorder")]
@@ -47,6 +51,7 @@ struct Home {
     create_task: Obj,
     is_running: Obj,
     clock: Clock,
+    turn: Py<Turn>,
     thread: c_ulong,
 }
 
@@ -191,6 +196,7 @@ impl Engine {
             create_task: event_loop.getattr("create_task")?.unbind(),
             is_running: event_loop.getattr("is_running")?.unbind(),
             clock: Clock::new(event_loop)?,
+            turn: Py::new(py, Turn::new(event_loop.clone().unbind()))?,
             thread: thread(py),
         };
         // made before, since this may let another thread run
@@ -205,6 +211,14 @@ impl Engine {
 
     fn home(&self, py: Python<'_>) -> PyResult<&Home> {
         self.home.get().ok_or_else(|| wrong_loop(py, "no event loop is running in this thread"))
+    }
+
+    /// What a handler waits for that gives way to others, where many may do so in one turn of the loop.
+    pub(crate) fn shared_turn(&self, py: Python<'_>) -> Option<Obj> {
+        let turn = &self.home.get()?.turn;
+        let is_worth_it = turn.get().is_awaited(py)
+            || self.state.with(py, |state| state.crews[Role::Handle as usize].at_work() >= MANY);
+        is_worth_it.then(|| turn.clone_ref(py).into_any())
     }
 
     /// Whether it was used in a loop.
@@ -494,8 +508,9 @@ impl Engine {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.state.peek(|state| state.traverse(&visit)).unwrap_or(Ok(()))?;
         if let Some(home) = self.home.get() {
-            let Home { event_loop, create_future, create_task, is_running, clock, .. } = home;
+            let Home { event_loop, create_future, create_task, is_running, clock, turn, .. } = home;
             visit.call(is_running)?;
+            visit.call(turn)?;
             [event_loop, create_future, create_task, clock.object()]
                 .into_iter()
                 .try_for_each(|it| visit.call(it))?;

@@ -25,6 +25,7 @@ mod state;
 mod stream;
 mod thread;
 mod ticket;
+mod turn;
 mod worker;
 
 /// The native half of the package.

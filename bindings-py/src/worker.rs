@@ -187,7 +187,9 @@ impl Worker {
             let mut result = match sent {
                 Sent::Yield(waits_for) => {
                     this.suspend(py, engine, done, was_thrown);
-                    return Ok(Some(waits_for.unbind()));
+                    let gives_way = waits_for.is_none();
+                    let turn = if gives_way { engine.get().shared_turn(py) } else { None };
+                    return Ok(Some(turn.unwrap_or_else(|| waits_for.unbind())));
                 }
                 Sent::Return(value) => Ok(value),
                 Sent::Raise(error) => Err(error),
