@@ -17,6 +17,7 @@ use crate::raw::{Guarded, Obj, Step, Steps, copy_current_context, in_destructor,
 use crate::state::{State, Watch};
 use crate::stream::{Taken, begin_stream, take_step};
 use crate::ticket::{Refusal, Ticket, refused};
+use crate::waiter::Waiter;
 
 /// A call that is awaited.
 #[pyclass(frozen, weakref, module = "inorder._inorder")]
@@ -30,7 +31,7 @@ struct Inner {
     act: Option<Act>,
     has_begun: bool,
     /// What it waits for.
-    future: Option<Obj>,
+    future: Option<Py<Waiter>>,
 }
 
 /// What a call does, and how far it has come.
@@ -87,7 +88,7 @@ pub(crate) enum Act {
 /// How far a call came.
 enum Progress {
     /// It waits for this future.
-    Wait(Obj, Act),
+    Wait(Py<Waiter>, Act),
     Return(Obj),
 }
 
@@ -121,7 +122,7 @@ impl Steps for Call {
                     .inner
                     .with(py, |inner| (inner.act.replace(act), inner.future.replace(kept)));
                 drop(before);
-                Ok(Step::Wait(future))
+                Ok(Step::Wait(future.into_any()))
             }
             Progress::Return(value) => Ok(Step::Return(value)),
         }
@@ -155,7 +156,7 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
                 return Err(refuse(engine, refusal, seq));
             }
             let within = within(engine)?;
-            let future = this.future(py)?;
+            let future = this.waiter(py)?;
             let kept = future.clone_ref(py);
             // the loop's future was Python code: there may be room by now
             let waiting = Engine::act(engine, |state| match state.offer(py, &mut offer) {
@@ -178,7 +179,7 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
             Some(Ok(_)) => accepted(engine, ticket, runs),
             Some(Err(refusal)) => Err(refuse(engine, refusal, seq)),
             None => {
-                let future = this.future(py)?;
+                let future = this.waiter(py)?;
                 let kept = future.clone_ref(py);
                 this.state.with(py, |state| state.wait_again(id, kept));
                 Ok(Progress::Wait(future, Act::Room { ticket, id, seq, runs }))
@@ -264,7 +265,7 @@ fn perform(engine: &Bound<'_, Engine>, act: Act) -> PyResult<Progress> {
 }
 
 /// Nobody waits any more: undoes what can be undone.
-fn abandon(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Obj>) -> PyResult<()> {
+fn abandon(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Py<Waiter>>) -> PyResult<()> {
     let (py, this) = (engine.py(), engine.get());
     if this.state.with(py, |state| undo(py, state, act, future)) {
         return Engine::give_up(engine, matches!(act, Act::Collect { .. }));
@@ -273,7 +274,7 @@ fn abandon(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Obj>) -> PyRes
 }
 
 /// The same from a destructor: what follows is Python code, and this may be anywhere.
-fn forsake(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Obj>) {
+fn forsake(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Py<Waiter>>) {
     let py = engine.py();
     if engine.get().state.with(py, |state| undo(py, state, act, future)) {
         let leaves = matches!(act, Act::Collect { .. });
@@ -284,7 +285,7 @@ fn forsake(engine: &Bound<'_, Engine>, act: &Act, future: Option<&Obj>) {
 }
 
 /// The part of it that calls nothing. True where something follows from it.
-fn undo(py: Python<'_>, state: &mut State, act: &Act, future: Option<&Obj>) -> bool {
+fn undo(py: Python<'_>, state: &mut State, act: &Act, future: Option<&Py<Waiter>>) -> bool {
     match act {
         // else it was accepted, and nobody has the ticket
         Act::Room { id, .. } if state.withdraw(*id) => {}
@@ -356,7 +357,7 @@ fn stop(
     engine: &Bound<'_, Engine>,
     timeout: Option<Duration>,
     has_begun: bool,
-) -> PyResult<Option<Obj>> {
+) -> PyResult<Option<Py<Waiter>>> {
     if !has_begun {
         Engine::enter(engine)?;
         Engine::close(engine, timeout)?;
@@ -422,7 +423,7 @@ impl Call {
     }
 
     #[getter]
-    fn cr_await(&self, py: Python<'_>) -> Option<Obj> {
+    fn cr_await(&self, py: Python<'_>) -> Option<Py<Waiter>> {
         self.inner.with(py, |inner| inner.future.as_ref().map(|future| future.clone_ref(py)))
     }
 

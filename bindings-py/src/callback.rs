@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::engine::Engine;
-use crate::raw::Obj;
+use crate::waiter::Waiter;
 
 /// What a loop is asked to do for an engine.
 #[derive(Clone, Copy, Debug)]
@@ -67,12 +67,12 @@ impl Callback {
 /// A callback that ends a worker whose engine is gone.
 #[pyclass(frozen, module = "inorder._inorder")]
 pub(crate) struct Wake {
-    pub(crate) future: Obj,
+    pub(crate) future: Py<Waiter>,
 }
 
 #[pymethods]
 impl Wake {
     fn __call__(&self, py: Python<'_>) {
-        Engine::resolve(py, &self.future);
+        self.future.get().resolve(py);
     }
 }

@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 
-use crate::raw::Obj;
 use crate::state::State;
+use crate::waiter::Waiter;
 use crate::worker::Worker;
 
 /// How many workers are woken, or stay awake, on a guess.
@@ -40,7 +40,7 @@ pub(crate) struct Crew {
 /// A worker that waits for work.
 pub(crate) struct Parked {
     pub(crate) worker: Py<Worker>,
-    pub(crate) future: Obj,
+    pub(crate) future: Py<Waiter>,
 }
 
 impl Crew {

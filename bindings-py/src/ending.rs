@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use crate::callback::Chore;
 use crate::engine::Engine;
 use crate::imports;
-use crate::raw::Obj;
 use crate::state::State;
+use crate::waiter::Waiter;
 
 impl Engine {
     /// A worker was cancelled: finds out whether it is the end. Looked at once in a turn of the loop, since that goes
@@ -22,11 +22,7 @@ impl Engine {
         }
         // other libraries' tasks may not tell
         let is_end = Self::are_all_cancelled(slf).unwrap_or(false)
-            && this
-                .state
-                .with(py, |state| state.awaited(py))
-                .iter()
-                .all(|it| Self::is_done(py, it));
+            && this.state.with(py, |state| state.awaited(py)).iter().all(|it| it.get().is_done(py));
         if is_end {
             this.state.with(py, |state| state.is_left_alone = true);
         } else if Self::call_in_loop(slf, Chore::LookAgain).is_ok() {
@@ -47,8 +43,8 @@ impl Engine {
 
 impl State {
     /// The futures of all who wait for something of this, also of those who were cancelled meanwhile.
-    fn awaited(&self, py: Python<'_>) -> Vec<Obj> {
-        let mut futures: Vec<Obj> =
+    fn awaited(&self, py: Python<'_>) -> Vec<Py<Waiter>> {
+        let mut futures: Vec<Py<Waiter>> =
             self.watches.iter().map(|(_, future)| future.clone_ref(py)).collect();
         futures.extend(self.offers.futures().map(|future| future.clone_ref(py)));
         futures.extend(self.takers.futures().map(|future| future.clone_ref(py)));

@@ -18,14 +18,12 @@ use crate::imports;
 use crate::lanes::{Claim, mix};
 use crate::offers::Offer;
 use crate::options::Settings;
-use crate::raw::{
-    Called, Guarded, Obj, Sent, awaitable, in_destructor, inside, new_context, send, thread,
-    to_be_raised,
-};
+use crate::raw::{Guarded, Obj, in_destructor, inside, new_context, thread, to_be_raised};
 use crate::results::{Takers, Taking};
 use crate::source::{Feed, Kind};
 use crate::state::{Effects, Reported, State, Watch};
 use crate::turn::Turn;
+use crate::waiter::Waiter;
 use crate::worker::Worker;
 
 /// After so many looks at the running loop in one turn the answer is remembered.
@@ -47,7 +45,6 @@ pub(crate) struct Engine {
 /// The event loop that it belongs to.
 struct Home {
     event_loop: Obj,
-    create_future: Obj,
     create_task: Obj,
     is_running: Obj,
     clock: Clock,
@@ -192,7 +189,6 @@ impl Engine {
         let py = slf.py();
         let home = Home {
             event_loop: event_loop.clone().unbind(),
-            create_future: future_maker(event_loop)?,
             create_task: event_loop.getattr("create_task")?.unbind(),
             is_running: event_loop.getattr("is_running")?.unbind(),
             clock: Clock::new(event_loop)?,
@@ -249,29 +245,9 @@ impl Engine {
         Ok(())
     }
 
-    /// A new future of the loop, stepped so that a task can wait for it.
-    pub(crate) fn future(&self, py: Python<'_>) -> PyResult<Obj> {
-        let future = self.home(py)?.create_future.bind(py).call0()?;
-        let Called::Awaitable(waiting) = awaitable(future.clone())? else {
-            return Err(PyRuntimeError::new_err("the loop's futures cannot be awaited"));
-        };
-        match send(&waiting) {
-            Sent::Yield(_) => Ok(future.unbind()),
-            Sent::Return(_) => Err(PyRuntimeError::new_err("a new future was done")),
-            Sent::Raise(error) => Err(error),
-        }
-    }
-
-    /// Whether a future is done, which it is also when whoever awaited it was cancelled.
-    pub(crate) fn is_done(py: Python<'_>, future: &Obj) -> bool {
-        let done = future.bind(py).call_method0(pyo3::intern!(py, "done"));
-        done.and_then(|done| done.is_truthy()).unwrap_or(true)
-    }
-
-    /// Lets whoever awaits a future go on. False where nobody does any more.
-    pub(crate) fn resolve(py: Python<'_>, future: &Obj) -> bool {
-        // done already: its task was cancelled
-        future.bind(py).call_method1(pyo3::intern!(py, "set_result"), (py.None(),)).is_ok()
+    /// What a task of the loop can wait for.
+    pub(crate) fn waiter(&self, py: Python<'_>) -> PyResult<Py<Waiter>> {
+        Py::new(py, Waiter::new(self.home(py)?.turn.clone_ref(py)))
     }
 
     /// Does what the state left to be done.
@@ -290,7 +266,7 @@ impl Engine {
             worker.get().cancel_task(py);
         }
         for parked in unpark {
-            if Self::resolve(py, &parked.future) {
+            if parked.future.get().resolve(py) {
                 parked.worker.get().unpark(py, slf);
             } else {
                 // its task was cancelled while it waited
@@ -311,7 +287,7 @@ impl Engine {
             }
         }
         for future in futures {
-            Self::resolve(py, &future);
+            future.get().resolve(py);
         }
         if let Some(source) = close {
             close_plain(source.bind(py));
@@ -481,12 +457,12 @@ impl Engine {
     }
 
     /// Notes that somebody waits for something, unless it has come.
-    pub(crate) fn watch(slf: &Bound<'_, Self>, watch: Watch) -> PyResult<Option<Obj>> {
+    pub(crate) fn watch(slf: &Bound<'_, Self>, watch: Watch) -> PyResult<Option<Py<Waiter>>> {
         let (py, this) = (slf.py(), slf.get());
         if this.state.with(py, |state| state.has_come(watch)) {
             return Ok(None);
         }
-        let future = this.future(py)?;
+        let future = this.waiter(py)?;
         let kept = future.clone_ref(py);
         this.state.with(py, |state| {
             state.watches.push((watch, kept));
@@ -508,10 +484,10 @@ impl Engine {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.state.peek(|state| state.traverse(&visit)).unwrap_or(Ok(()))?;
         if let Some(home) = self.home.get() {
-            let Home { event_loop, create_future, create_task, is_running, clock, turn, .. } = home;
+            let Home { event_loop, create_task, is_running, clock, turn, .. } = home;
             visit.call(is_running)?;
             visit.call(turn)?;
-            [event_loop, create_future, create_task, clock.object()]
+            [event_loop, create_task, clock.object()]
                 .into_iter()
                 .try_for_each(|it| visit.call(it))?;
         }
@@ -564,27 +540,6 @@ fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj)
         Err(error) => (None, Some(to_be_raised(py, error))),
     };
     Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None, within: None }
-}
-
-/// A method of a loop; `None`: it is asyncio's own.
-fn other_than_plain(event_loop: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Obj>> {
-    let plain = imports::base_event_loop(event_loop.py())?.getattr(name)?;
-    if event_loop.get_type().getattr(name)?.is(&plain) {
-        return Ok(None);
-    }
-    event_loop.getattr(name).map(|method| Some(method.unbind()))
-}
-
-/// What makes the futures of a loop.
-fn future_maker(event_loop: &Bound<'_, PyAny>) -> PyResult<Obj> {
-    let py = event_loop.py();
-    if let Some(create) = other_than_plain(event_loop, "create_future")? {
-        return Ok(create);
-    }
-    // asyncio's own is Python code that does nothing but this
-    let named = PyDict::new(py);
-    named.set_item("loop", event_loop)?;
-    Ok(imports::partial(py)?.call((imports::future(py)?,), Some(&named))?.unbind())
 }
 
 fn wrong_loop(py: Python<'_>, text: &str) -> PyErr {

@@ -21,8 +21,6 @@ imports! {
     base_event_loop: "asyncio" "BaseEventLoop";
     cancelled_error: "asyncio" "CancelledError";
     invalid_state_error: "asyncio" "InvalidStateError";
-    future: "asyncio" "Future";
-    partial: "functools" "partial";
     methodcaller: "operator" "methodcaller";
     monotonic: "time" "monotonic";
     asyncgen_hooks: "sys" "get_asyncgen_hooks";

@@ -26,6 +26,7 @@ mod stream;
 mod thread;
 mod ticket;
 mod turn;
+mod waiter;
 mod worker;
 
 /// The native half of the package.

@@ -9,6 +9,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::raw::Obj;
 use crate::state::{Entry, State};
 use crate::ticket::{Done, Refusal, Ticket};
+use crate::waiter::Waiter;
 
 /// An item on its way in.
 pub(crate) struct Offer {
@@ -27,7 +28,7 @@ pub(crate) struct Offer {
 struct Waiting {
     id: u64,
     offer: Offer,
-    future: Obj,
+    future: Py<Waiter>,
 }
 
 /// Offers that wait for room, first come, first served.
@@ -54,7 +55,7 @@ impl Offers {
     }
 
     /// The futures of all offers that wait.
-    pub(crate) fn futures(&self) -> impl Iterator<Item = &Obj> {
+    pub(crate) fn futures(&self) -> impl Iterator<Item = &Py<Waiter>> {
         self.waiting.iter().map(|waiting| &waiting.future)
     }
 
@@ -96,7 +97,12 @@ impl State {
     }
 
     /// Lets an offer wait for room.
-    pub(crate) fn wait_for_room(&mut self, py: Python<'_>, offer: Offer, future: Obj) -> u64 {
+    pub(crate) fn wait_for_room(
+        &mut self,
+        py: Python<'_>,
+        offer: Offer,
+        future: Py<Waiter>,
+    ) -> u64 {
         let id = self.offers.next_id;
         self.offers.next_id += 1;
         self.offers.push(Waiting { id, offer, future });
@@ -105,9 +111,9 @@ impl State {
     }
 
     /// Lets an offer that waits do so with another future.
-    pub(crate) fn wait_again(&mut self, id: u64, future: Obj) {
+    pub(crate) fn wait_again(&mut self, id: u64, future: Py<Waiter>) {
         if let Some(waiting) = self.offers.waiting.iter_mut().find(|waiting| waiting.id == id) {
-            self.effects.garbage.push(std::mem::replace(&mut waiting.future, future));
+            self.effects.garbage.push(std::mem::replace(&mut waiting.future, future).into_any());
         }
     }
 
@@ -117,14 +123,17 @@ impl State {
             return false;
         };
         if let Some(Waiting { offer, future, .. }) = self.offers.remove(place) {
-            self.effects.garbage.push(future);
+            self.effects.garbage.push(future.into_any());
             self.drop_offer(offer);
         }
         true
     }
 
     /// Takes out the offer that waited longest among those made inside: its ticket and its future.
-    pub(crate) fn withdraw_first_inside(&mut self, py: Python<'_>) -> Option<(Py<Ticket>, Obj)> {
+    pub(crate) fn withdraw_first_inside(
+        &mut self,
+        py: Python<'_>,
+    ) -> Option<(Py<Ticket>, Py<Waiter>)> {
         let place = self.offers.waiting.iter().position(|it| it.offer.within.is_some())?;
         let Waiting { offer, future, .. } = self.offers.remove(place)?;
         let ticket = offer.ticket.as_ref().map(|ticket| ticket.clone_ref(py));

@@ -10,6 +10,7 @@ use crate::imports;
 use crate::raw::Obj;
 use crate::state::{Entry, State};
 use crate::ticket::Done;
+use crate::waiter::Waiter;
 use crate::worker::Worker;
 
 /// Where results go.
@@ -27,7 +28,7 @@ pub(crate) enum Taking {
 #[derive(Default)]
 pub(crate) struct Takers {
     /// First come, first served.
-    waiting: VecDeque<(u64, Obj)>,
+    waiting: VecDeque<(u64, Py<Waiter>)>,
     next_id: u64,
     /// The one who was woken for `lent` and has not taken it yet.
     granted: Option<u64>,
@@ -67,7 +68,7 @@ impl Takers {
     }
 
     /// The futures of those who ask.
-    pub(crate) fn futures(&self) -> impl Iterator<Item = &Obj> {
+    pub(crate) fn futures(&self) -> impl Iterator<Item = &Py<Waiter>> {
         self.waiting.iter().map(|(_, future)| future)
     }
 
@@ -182,7 +183,7 @@ impl State {
     }
 
     /// Lets somebody wait for the next result.
-    pub(crate) fn wait_for_result(&mut self, py: Python<'_>, future: Obj) -> u64 {
+    pub(crate) fn wait_for_result(&mut self, py: Python<'_>, future: Py<Waiter>) -> u64 {
         let id = self.takers.next_id;
         self.takers.next_id += 1;
         self.takers.waiting.push_back((id, future));
@@ -198,7 +199,7 @@ impl State {
         } else {
             let place = self.takers.waiting.iter().position(|(other, _)| *other == me);
             let waiting = place.and_then(|place| self.takers.waiting.remove(place));
-            self.effects.garbage.extend(waiting.map(|(_, future)| future));
+            self.effects.garbage.extend(waiting.map(|(_, future)| future.into_any()));
         }
         self.drain(py);
     }

@@ -30,6 +30,7 @@ use crate::raw::Obj;
 use crate::results::{Takers, Taking};
 use crate::source::Feed;
 use crate::ticket::{Done, Ticket};
+use crate::waiter::Waiter;
 use crate::worker::Worker;
 
 /// What the user gave to be called.
@@ -68,7 +69,7 @@ pub(crate) struct Effects {
     pub(crate) unpark: Vec<Parked>,
     pub(crate) spawn: Vec<Role>,
     /// Futures of those who wait for something.
-    pub(crate) futures: Vec<Obj>,
+    pub(crate) futures: Vec<Py<Waiter>>,
     /// The time limit has changed.
     pub(crate) rearm: bool,
     /// A source to be closed that is not asynchronous.
@@ -153,7 +154,7 @@ pub(crate) struct State {
     /// One more than the highest number that was accepted.
     pub(crate) end: Seq,
     pub(crate) armed: Option<Time>,
-    pub(crate) watches: Vec<(Watch, Obj)>,
+    pub(crate) watches: Vec<(Watch, Py<Waiter>)>,
     pub(crate) reported: Reported,
     pub(crate) report: Option<Obj>,
 }
@@ -220,10 +221,10 @@ impl State {
     }
 
     /// Nobody waits with this future any more.
-    pub(crate) fn unwatch(&mut self, future: &Obj) {
+    pub(crate) fn unwatch(&mut self, future: &Py<Waiter>) {
         let place = self.watches.iter().position(|(_, other)| other.is(future));
         let (_, future) = place.map(|place| self.watches.remove(place)).unzip();
-        self.effects.garbage.extend(future);
+        self.effects.garbage.extend(future.map(Py::into_any));
     }
 
     /// The slot of an item that is known.

@@ -17,6 +17,7 @@ use crate::raw::{self, Guarded, Obj, Step, Steps, copy_current_context, in_destr
 use crate::results::Take;
 use crate::source::Kind;
 use crate::state::State;
+use crate::waiter::Waiter;
 
 /// The results of :func:`map`: an asynchronous iterator that also can be left, collected and looked at.
 #[pyclass(frozen, weakref, generic, module = "inorder")]
@@ -50,7 +51,7 @@ pub(crate) struct Next {
 /// What came of asking for the next result.
 pub(crate) enum Taken {
     Value(Obj),
-    Wait(Obj),
+    Wait(Py<Waiter>),
     End,
 }
 
@@ -162,7 +163,7 @@ pub(crate) fn take_step(
         Take::End => Ok(Taken::End),
         Take::Wait => {
             Engine::enter(engine)?;
-            let future = this.future(py)?;
+            let future = this.waiter(py)?;
             let kept = future.clone_ref(py);
             *waiter = Some(Engine::act(engine, |state| state.wait_for_result(py, kept)));
             Ok(Taken::Wait(future))
@@ -368,7 +369,7 @@ impl Steps for Next {
             drop(before);
         }
         match taken? {
-            Taken::Wait(future) => Ok(Step::Wait(future)),
+            Taken::Wait(future) => Ok(Step::Wait(future.into_any())),
             Taken::Value(value) => Ok(Step::Return(value)),
             Taken::End => Err(PyStopAsyncIteration::new_err(())),
         }

@@ -1,13 +1,13 @@
 //! Plain functions in an executor.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callback::Wake;
 use crate::context::{ATTEMPT, Attempt};
 use crate::engine::Engine;
-use crate::raw::{Called, Guarded, Obj, awaitable, inside, to_be_raised};
+use crate::raw::{Guarded, Obj, inside, to_be_raised};
+use crate::waiter::Waiter;
 
 /// A call of a handler in a thread, in the context of its item.
 #[pyclass(frozen, module = "inorder._inorder")]
@@ -23,7 +23,7 @@ pub(crate) struct InThread {
 struct Progress {
     phase: Phase,
     /// The loop and the future of whoever waits for the end.
-    waiter: Option<(Obj, Obj)>,
+    waiter: Option<(Obj, Py<Waiter>)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,19 +74,13 @@ impl InThread {
             return Ok(None);
         }
         let event_loop = engine.get().event_loop(py)?;
-        let future = event_loop.call_method0("create_future")?;
-        let waiter = Some((event_loop.clone().unbind(), future.clone().unbind()));
+        let future = engine.get().waiter(py)?;
+        let waiter = Some((event_loop.unbind(), future.clone_ref(py)));
         let (is_running, before) = this.progress.with(py, |progress| {
             (progress.phase == Phase::Running, std::mem::replace(&mut progress.waiter, waiter))
         });
         drop(before);
-        if !is_running {
-            return Ok(None);
-        }
-        match awaitable(future)? {
-            Called::Awaitable(steps) => Ok(Some(steps.unbind())),
-            Called::Value(_) => Err(PyTypeError::new_err("the loop's futures cannot be awaited")),
-        }
+        Ok(is_running.then(|| future.into_any()))
     }
 }
 

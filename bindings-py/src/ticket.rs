@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::imports;
 use crate::raw::{Guarded, Obj, Step, Steps, in_destructor, next};
 use crate::state::State;
+use crate::waiter::Waiter;
 
 /// An accepted item of a :class:`Processor`: awaiting it gives the handler's result, or raises its exception, in the
 /// item's turn.
@@ -27,7 +28,7 @@ struct Inner {
     is_failure: bool,
     state: Done,
     /// The futures of those who wait.
-    waiters: Vec<Obj>,
+    waiters: Vec<Py<Waiter>>,
     /// Somebody has seen how it ended.
     asked: bool,
 }
@@ -101,7 +102,7 @@ impl Ticket {
     }
 
     /// Says how it ended. Gives back the futures of those who wait.
-    pub(crate) fn settle(&self, py: Python<'_>, done: Done) -> Vec<Obj> {
+    pub(crate) fn settle(&self, py: Python<'_>, done: Done) -> Vec<Py<Waiter>> {
         self.inner.with(py, |inner| {
             inner.is_failure = matches!(done, Done::Failed(_));
             // nothing of Python is dropped: what was there before has no value
@@ -142,18 +143,18 @@ impl Ticket {
     }
 
     /// A future that is done when the ticket is, stepped until the task can wait for it.
-    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Obj> {
+    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Py<Waiter>> {
         Engine::stay(self.engine.bind(py))?;
         if let Some(handle) = self.handle(py) {
             deadlock::refuse_to_wait_for(self.engine.bind(py), handle)?;
         }
-        let future = self.engine.get().future(py)?;
+        let future = self.engine.get().waiter(py)?;
         let waiting = self.inner.with(py, |inner| std::mem::take(&mut inner.waiters));
         // awaits that were cancelled leave their futures behind
-        let mut waiting: Vec<Obj> = if waiting.len() < 8 {
+        let mut waiting: Vec<Py<Waiter>> = if waiting.len() < 8 {
             waiting
         } else {
-            waiting.into_iter().filter(|other| !Engine::is_done(py, other)).collect()
+            waiting.into_iter().filter(|other| !other.get().is_done(py)).collect()
         };
         waiting.push(future.clone_ref(py));
         self.inner.with(py, |inner| inner.waiters.append(&mut waiting));
@@ -162,7 +163,7 @@ impl Ticket {
     }
 
     /// The futures of those who wait.
-    pub(crate) fn futures(&self, py: Python<'_>) -> Vec<Obj> {
+    pub(crate) fn futures(&self, py: Python<'_>) -> Vec<Py<Waiter>> {
         self.inner
             .with(py, |inner| inner.waiters.iter().map(|waiter| waiter.clone_ref(py)).collect())
     }
@@ -189,7 +190,7 @@ impl Steps for Ticket {
         let (py, this) = (slf.py(), slf.get());
         match this.poll(py) {
             Some(result) => result.map(Step::Return),
-            None => this.wait(py).map(Step::Wait),
+            None => this.wait(py).map(|future| Step::Wait(future.into_any())),
         }
     }
 }

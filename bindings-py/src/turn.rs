@@ -17,9 +17,16 @@ pub(crate) struct Turn {
 }
 
 /// A task that waits: what wakes it, and its context.
-struct Waiting {
-    wake: Obj,
-    context: Obj,
+pub(crate) struct Waiting {
+    pub(crate) wake: Obj,
+    pub(crate) context: Obj,
+}
+
+impl Waiting {
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.wake)?;
+        visit.call(&self.context)
+    }
 }
 
 impl Turn {
@@ -33,18 +40,33 @@ impl Turn {
         self.waiting.with(py, |waiting| !waiting.is_empty())
     }
 
+    /// The loop.
+    pub(crate) fn event_loop(&self, py: Python<'_>) -> Obj {
+        self.event_loop.clone_ref(py)
+    }
+
     fn call_soon(slf: &Bound<'_, Self>) -> PyResult<()> {
         let event_loop = slf.get().event_loop.bind(slf.py());
         event_loop.call_method1(pyo3::intern!(slf.py(), "call_soon"), (slf,)).map(drop)
     }
 
-    fn wait(slf: &Bound<'_, Self>, who: impl IntoIterator<Item = Waiting>) -> PyResult<()> {
+    /// Lets tasks go on when it has come.
+    pub(crate) fn wait(
+        slf: &Bound<'_, Self>,
+        who: impl IntoIterator<Item = Waiting>,
+    ) -> PyResult<()> {
         let is_first = slf.get().waiting.with(slf.py(), |waiting| {
             let was_empty = waiting.is_empty();
             waiting.extend(who);
             was_empty
         });
-        if is_first { Self::call_soon(slf) } else { Ok(()) }
+        let called = if is_first { Self::call_soon(slf) } else { Ok(()) };
+        if called.is_err() {
+            // a closed loop has no next turn
+            let forgotten = slf.get().waiting.with(slf.py(), std::mem::take);
+            drop(forgotten);
+        }
+        called
     }
 }
 
@@ -83,7 +105,7 @@ impl Turn {
     }
 
     fn get_loop(&self, py: Python<'_>) -> Obj {
-        self.event_loop.clone_ref(py)
+        self.event_loop(py)
     }
 
     #[pyo3(signature = (wake, /, *, context))]
@@ -102,12 +124,9 @@ impl Turn {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
-        let visited = self.waiting.peek(|waiting| {
-            waiting.iter().try_for_each(|Waiting { wake, context }| {
-                visit.call(wake)?;
-                visit.call(context)
-            })
-        });
+        let visited = self
+            .waiting
+            .peek(|waiting| waiting.iter().try_for_each(|waiting| waiting.traverse(&visit)));
         visited.unwrap_or(Ok(()))
     }
 

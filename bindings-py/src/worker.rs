@@ -14,6 +14,7 @@ use crate::job::{self, Job, Work};
 use crate::raw::{self, Guarded, Obj, Sent, stop_iteration, to_be_raised};
 use crate::source::Feeding;
 use crate::state::{Ended, State};
+use crate::waiter::Waiter;
 
 /// After so many handlers in a row that did not wait for anything the loop gets its turn: timers and IO are due.
 const STREAK: u32 = 256;
@@ -171,7 +172,7 @@ impl Worker {
                     return Ok(Some(py.None()));
                 }
                 match Self::park(slf, engine) {
-                    Ok(Rest::Parked(future)) => return Ok(Some(future)),
+                    Ok(Rest::Parked(future)) => return Ok(Some(future.into_any())),
                     Ok(Rest::Again) => continue,
                     Ok(Rest::Over) => {
                         this.end(py, engine);
@@ -353,7 +354,7 @@ impl Worker {
         if is_over {
             return Ok(Rest::Over);
         }
-        let future = engine.get().future(py)?;
+        let future = engine.get().waiter(py)?;
         let parked = Parked { worker: slf.clone().unbind(), future: future.clone_ref(py) };
         let refused = state.with(py, |state| {
             let parked = state.park(this.role, parked);
@@ -445,7 +446,7 @@ impl Worker {
 
 /// What a worker without work does.
 enum Rest {
-    Parked(Obj),
+    Parked(Py<Waiter>),
     Again,
     Over,
 }
