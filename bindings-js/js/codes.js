@@ -4,7 +4,7 @@
 
 // What a command leaves in the cells, by index.
 export const COUNT = 0;
-export const WANTS = 1;
+export const STATUS = 1;
 export const SEQ = 2;
 export const EPOCH = 4;
 export const ATTEMPT = 5;
@@ -38,8 +38,12 @@ export const WHAT_FROM = 20;
 export const SETTLED = 0x100000;
 /** There are records. */
 export const RECORDED = 0x400000;
+/** The first attempt at the item in the slot begins, and there is no record of it. */
+export const BEGINS = 0x800000;
 /** A stream may read. */
-export const WANTED = 0x800000;
+export const WANTED = 0x1000000;
+/** There is a result to lend. */
+export const READY = 0x2000000;
 
 // Outcomes of an attempt, and what comes out.
 export const OK = 0;

@@ -17,22 +17,34 @@ export function rejected(error) {
   return /** @type {Promise<never>} */ (quiet(Promise.reject(error)));
 }
 
+// The ends of the promise made last: one function takes them for all, where each would need one of its own.
+/** @type {(value: any) => void} */
+let resolveLast = ignore;
+/** @type {(error: unknown) => void} */
+let rejectLast = ignore;
+
+/** @param {(value: any) => void} resolve @param {(error: unknown) => void} reject */
+const take = (resolve, reject) => {
+  resolveLast = resolve;
+  rejectLast = reject;
+};
+
 /**
  * A promise and its two ends.
  * @template T
  */
 export class Deferred {
-  /** @type {(value: T) => void} */
-  resolve = ignore;
-  /** @type {(error: unknown) => void} */
-  #reject = ignore;
+  #reject;
 
   constructor() {
     /** @type {Promise<T>} */
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.#reject = reject;
-    });
+    this.promise = new Promise(take);
+    /** @type {(value: T) => void} */
+    this.resolve = resolveLast;
+    this.#reject = rejectLast;
+    // they would keep it
+    resolveLast = ignore;
+    rejectLast = ignore;
   }
 
   /** @param {unknown} error */
@@ -51,7 +63,10 @@ const { then } = Promise.prototype;
  * @param {(error: unknown) => void} bad
  */
 export function follow(value, ok, bad) {
-  then.call(Promise.resolve(value), ok, bad);
+  // so that the engine can tell which function it is, which it needs to write it into the code
+  const own = /** @type {any} */ (value)?.then;
+  if (own === then && /** @type {any} */ (value).constructor === Promise) own.call(value, ok, bad);
+  else then.call(Promise.resolve(value), ok, bad);
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 
 /** How many places may be empty before the rest moves up. */
-const SLACK = 1024;
+const SLACK = 64;
 
 /**
  * First in, first out. An array's own `shift` moves all that is behind, once there is much.
@@ -40,13 +40,7 @@ export class Queue {
     if (this.#head === this.#tail) return undefined;
     const item = this.#items[this.#head];
     this.#items[this.#head++] = undefined;
-    if (this.#head === this.#tail) this.#restart();
-    else if (this.#head >= SLACK && 2 * this.#head >= this.#tail) {
-      this.#items = this.#items.slice(this.#head, this.#tail);
-      this.#base += this.#head;
-      this.#tail -= this.#head;
-      this.#head = 0;
-    }
+    if (this.#head >= SLACK && 2 * this.#head >= this.#tail) this.#moveUp();
     return item;
   }
 
@@ -68,12 +62,12 @@ export class Queue {
       this.#head++;
       this.#gone--;
     }
-    if (this.#head === this.#tail) this.#restart();
   }
 
-  #restart() {
-    this.#base += this.#tail;
+  #moveUp() {
+    if (this.#head < this.#tail) this.#items = this.#items.slice(this.#head, this.#tail);
+    this.#base += this.#head;
+    this.#tail -= this.#head;
     this.#head = 0;
-    this.#tail = 0;
   }
 }

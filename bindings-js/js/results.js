@@ -160,7 +160,7 @@ export class Results {
       }
     }
     this.#state.offer(item, key, undefined, rejected);
-    this.#state.settle();
+    this.#state.settleIfDue();
   }
 
   ended() {

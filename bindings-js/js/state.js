@@ -86,6 +86,8 @@ export class State {
 
   /** Whether a stream may read. */
   isWanting = false;
+  /** Whether there is a result to take or to lend. */
+  #isReady = false;
   /** Of the result taken or lent last: what it is. */
   what = 0;
 
@@ -182,13 +184,13 @@ export class State {
     const cells = this.#view();
     slot.seq = border.whole(cells[c.SEQ], cells[c.SEQ + 1]);
     slot.epoch = cells[c.EPOCH];
-    slot.number = 0;
     slot.item = item;
     if (key !== undefined) slot.key = key;
     if (rejected !== undefined) {
       slot.result = rejected.error;
       slot.failed = true;
     }
+    if ((answer & c.BEGINS) !== 0) this.#enter(slot, 1);
     return slot;
   }
 
@@ -219,20 +221,23 @@ export class State {
    */
   take() {
     const core = this.#core;
-    if (core === undefined) return undefined;
-    let answer;
+    if (core === undefined || !this.#isReady) return undefined;
     try {
-      answer = core.take(clock.now());
+      return this.#lent(core.take(clock.now()));
     } catch (error) {
       throw this.#broke(error);
     }
-    if (answer >= 0) this.#note(answer);
-    return this.#lent(answer);
   }
 
   /** Lends the next result: it keeps its place until it is released. @returns {Slot | undefined} */
   lend() {
-    return this.#lent(this.#ask((core) => core.lend(), -1));
+    const core = this.#core;
+    if (core === undefined || !this.#isReady) return undefined;
+    try {
+      return this.#lent(core.lend());
+    } catch (error) {
+      throw this.#broke(error);
+    }
   }
 
   /** @param {Slot} slot lent */
@@ -263,6 +268,11 @@ export class State {
     this.drain();
     this.#owner.serve();
     if (this.#isDrained) this.#free();
+  }
+
+  /** The same after an offer or an end of an attempt: without a record and a result, nothing follows. */
+  settleIfDue() {
+    if (this.#isRecorded || this.#isReady) this.settle();
   }
 
   /** Plans a step, where something is to be begun. For commands that the user gives. */
@@ -394,13 +404,14 @@ export class State {
       throw this.#broke(error);
     }
     this.#note(answer);
+    if ((answer & c.BEGINS) !== 0) this.#enter(this.#slot(answer & c.SLOT), 1);
     if ((answer & c.SETTLED) !== 0) {
       slot.result = value;
       slot.failed = outcome === c.FAILED;
       // a failure shows its item
       if (!slot.failed) slot.item = undefined;
     }
-    this.settle();
+    this.settleIfDue();
   }
 
   /** Tells handlers to stop, which calls their listeners. They may have ended meanwhile. */
@@ -423,14 +434,12 @@ export class State {
       cells[c.COUNT] = 0;
       for (let k = 0, at = c.RECORDS; k < count; k++, at += c.WIDTH) {
         if (cells[at] === c.RUN) {
-          const slot = this.#slot(cells[at + 1]);
-          slot.number = cells[at + 2];
-          slot.position = this.#runs.push(slot);
+          this.#enter(this.#slot(cells[at + 1]), cells[at + 2]);
         } else {
           this.#record(cells, at);
         }
       }
-      this.isWanting = cells[c.WANTS] !== 0;
+      this.#note(cells[c.STATUS]);
       if (count === c.MOST) this.#ask((core) => core.drain(), undefined);
       else this.#followUp();
     } while (this.#isRecorded);
@@ -439,14 +448,22 @@ export class State {
   /** Takes note of what follows from a command. @param {number} answer */
   #note(answer) {
     this.isWanting = (answer & c.WANTED) !== 0;
+    this.#isReady = (answer & c.READY) !== 0;
     if ((answer & c.RECORDED) !== 0) this.#isRecorded = true;
   }
 
   /** @param {number} answer the slot of a result and what it is, or -1 */
   #lent(answer) {
     if (answer < 0) return undefined;
+    this.#note(answer);
     this.what = (answer >> c.WHAT_FROM) & 3;
     return this.#slot(answer & c.SLOT);
+  }
+
+  /** Puts an attempt in the line of those that are to begin. @param {Slot} slot @param {number} number */
+  #enter(slot, number) {
+    slot.number = number;
+    slot.position = this.#runs.push(slot);
   }
 
   /** Gives the next command that follows from the records. */
@@ -529,6 +546,7 @@ export class State {
     this.#core = undefined;
     this.#cells = NOTHING;
     this.isWanting = false;
+    this.#isReady = false;
     this.#due = -1;
     clock.clear(this.#timer);
   }

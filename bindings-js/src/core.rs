@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use inorder::{
     Arrival, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure, Options, Outcome,
-    PushError, Rest, Source, SourceOptions, Time, What, Why,
+    PushError, Release, Rest, Source, SourceOptions, Time, What, Why,
 };
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -13,8 +13,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 // What a command leaves in the cells, by index; `js/core.js` has the same table.
 /// How many records there are.
 const COUNT: usize = 0;
-/// Whether a stream may read.
-const WANTS: usize = 1;
+/// The two last bits of below.
+const STATUS: usize = 1;
 /// The position of the item that was pushed, in two cells.
 const SEQ: usize = 2;
 /// Which of the items that were in its slot it is.
@@ -39,8 +39,13 @@ const WHAT: i32 = 1 << 20;
 const SETTLED: i32 = 1 << 20;
 /// There are records.
 const RECORDED: i32 = 1 << 22;
+/// The first attempt at the item in the slot is to begin: then there is no record, for most often this is all there is to
+/// tell.
+const BEGINS: i32 = 1 << 23;
 /// A stream may read.
-const WANTED: i32 = 1 << 23;
+const WANTED: i32 = 1 << 24;
+/// There is a result to lend.
+const READY: i32 = 1 << 25;
 
 /// The answers of an offer that was not accepted.
 const FULL: i32 = -1;
@@ -174,7 +179,8 @@ impl Core {
         self.drain();
     }
 
-    /// Says that an attempt ended: 0 ok, 1 failed, 2 cancelled. Returns bits.
+    /// Says that an attempt ended: 0 ok, 1 failed, 2 cancelled. Returns the slot of an attempt that begins, if one does,
+    /// and bits.
     pub fn complete(&mut self, now: f64, slot: i32, attempt: i32, outcome: i32) -> i32 {
         let outcome = match outcome {
             0 => Outcome::Ok,
@@ -184,7 +190,7 @@ impl Core {
         let handle = self.handle(slot);
         let completion = self.dispatcher.complete(time(now), handle, attempt as u32, outcome);
         let settled = if completion == Completion::Settled { SETTLED } else { 0 };
-        settled | self.drained()
+        settled | self.answer(NONE)
     }
 
     /// Cancels an item, unless its slot has another one now.
@@ -202,17 +208,10 @@ impl Core {
         self.drain();
     }
 
-    /// Lends the next result and returns its slot and what it is, or none.
+    /// Lends the next result and returns its slot, what it is, and bits, or none.
     pub fn lend(&mut self) -> i32 {
-        let failed = self.dispatcher.failed(self.source);
         let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
-        self.cells[ATTEMPT] = release.attempt as i32;
-        let what = match release.what {
-            What::Ok => 0,
-            What::Failed | _ if failed == Some(release.handle) => 2,
-            What::Failed | _ => 1,
-        };
-        slot(release.handle) | (what * WHAT)
+        self.lent(release) | self.answer(slot(release.handle))
     }
 
     /// Says that a result which was lent is taken.
@@ -223,12 +222,10 @@ impl Core {
 
     /// Lends the next result, takes it, and returns its slot, what it is, and bits, or none.
     pub fn take(&mut self, now: f64) -> i32 {
-        let lent = self.lend();
-        if lent == NONE {
-            return NONE;
-        }
-        self.dispatcher.released(time(now), self.handle(lent % WHAT));
-        lent | self.drained()
+        let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
+        let lent = self.lent(release);
+        self.dispatcher.released(time(now), release.handle);
+        lent | self.answer(slot(release.handle))
     }
 
     /// Says that the delivery of a result which was lent failed.
@@ -258,14 +255,35 @@ impl Core {
             count += 1;
         }
         self.cells[COUNT] = count as i32;
-        self.cells[WANTS] = i32::from(self.dispatcher.wants(self.source) > 0);
+        let wanted = if self.dispatcher.wants(self.source) > 0 { WANTED } else { 0 };
+        let ready = if self.dispatcher.can_lend(self.source) { READY } else { 0 };
+        self.cells[STATUS] = wanted | ready;
     }
 
-    /// Drains and says so in bits.
-    fn drained(&mut self) -> i32 {
+    /// Drains and returns bits, and the slot of an attempt that begins, unless it is not `own`.
+    fn answer(&mut self, own: i32) -> i32 {
         self.drain();
-        let recorded = if self.cells[COUNT] > 0 { RECORDED } else { 0 };
-        recorded | (self.cells[WANTS] * WANTED)
+        let status = self.cells[STATUS];
+        let [kind, slot, attempt, ..] = self.cells[RECORDS..][..WIDTH] else { return status };
+        match self.cells[COUNT] {
+            0 => status,
+            1 if kind == RUN && attempt == 1 && (own == NONE || own == slot) => {
+                self.cells[COUNT] = 0;
+                status | BEGINS | slot
+            }
+            _ => status | RECORDED,
+        }
+    }
+
+    /// The slot of what was lent, and what it is.
+    fn lent(&mut self, release: Release) -> i32 {
+        self.cells[ATTEMPT] = release.attempt as i32;
+        let what = match release.what {
+            What::Ok => 0,
+            What::Failed | _ if self.dispatcher.failed(self.source) == Some(release.handle) => 2,
+            What::Failed | _ => 1,
+        };
+        slot(release.handle) | (what * WHAT)
     }
 
     fn accepted(&mut self, now: f64, handle: Handle, rejected: bool) -> i32 {
@@ -280,7 +298,7 @@ impl Core {
         let seq = self.dispatcher.seq_of(handle).unwrap_or(0);
         self.cells[SEQ..][..2].copy_from_slice(&halves(seq));
         self.cells[EPOCH] = epoch(handle);
-        slot(handle) | self.drained()
+        slot(handle) | self.answer(slot(handle))
     }
 
     /// The item in a slot; of a slot that never was, one that is not known.
