@@ -9,11 +9,11 @@ use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callback::Chore;
+use crate::coroutine::{Coroutine, coroutine_methods};
 use crate::deadlock::{self, within};
 use crate::engine::Engine;
-use crate::job;
 use crate::offers::Offer;
-use crate::raw::{Guarded, Obj, Step, Steps, copy_current_context, in_destructor, next};
+use crate::raw::{Guarded, Obj, Step, Steps, copy_current_context, in_destructor};
 use crate::state::{State, Watch};
 use crate::stream::{Taken, begin_stream, take_step};
 use crate::ticket::{Refusal, Ticket, refused};
@@ -129,7 +129,7 @@ impl Steps for Call {
     }
 }
 
-impl Call {
+impl Coroutine for Call {
     fn abandon(&self, py: Python<'_>) {
         let (act, future) = self.inner.with(py, |inner| {
             inner.has_begun = true;
@@ -375,43 +375,10 @@ fn finished(engine: &Bound<'_, Engine>) -> PyResult<Progress> {
     Err(error)
 }
 
+coroutine_methods!(Call);
+
 #[pymethods]
 impl Call {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Obj> {
-        next(slf)
-    }
-
-    #[pyo3(signature = (value, /))]
-    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
-        let _ = value;
-        next(slf)
-    }
-
-    #[pyo3(signature = (error, value=None, traceback=None, /))]
-    fn throw(
-        &self,
-        error: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Obj> {
-        let py = error.py();
-        let error = job::thrown(error, value, traceback)?;
-        self.abandon(py);
-        Err(error)
-    }
-
-    fn close(&self, py: Python<'_>) {
-        self.abandon(py);
-    }
-
     #[getter(__name__)]
     const fn name(&self) -> &'static str {
         self.name

@@ -232,26 +232,6 @@ pub(crate) fn note_seq(engine: &Bound<'_, Engine>, handle: Handle, error: &Bound
     }
 }
 
-/// The exception that is meant by the arguments of `throw`.
-pub(crate) fn thrown(
-    error: &Bound<'_, PyAny>,
-    value: Option<&Bound<'_, PyAny>>,
-    traceback: Option<&Bound<'_, PyAny>>,
-) -> PyResult<PyErr> {
-    let value = value.filter(|value| !value.is_none());
-    let raised = match value {
-        Some(value) if value.is_instance_of::<pyo3::exceptions::PyBaseException>() => {
-            PyErr::from_value(value.clone())
-        }
-        Some(value) => PyErr::from_value(error.call1((value,))?),
-        None => PyErr::from_value(error.clone()),
-    };
-    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
-        raised.value(error.py()).call_method1("with_traceback", (traceback,))?;
-    }
-    Ok(raised)
-}
-
 fn throw<'py>(steps: &Bound<'py, PyAny>, error: PyErr) -> Sent<'py> {
     let py = steps.py();
     let Ok(method) = steps.getattr(pyo3::intern!(py, "throw")) else { return Sent::Raise(error) };

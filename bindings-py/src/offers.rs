@@ -6,7 +6,10 @@ use inorder::{Arrival, Handle, Lane, PushError, Seq};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::raw::Obj;
+use crate::engine::Engine;
+use crate::imports;
+use crate::lanes::{Claim, mix};
+use crate::raw::{Obj, to_be_raised};
 use crate::state::{Entry, State};
 use crate::ticket::{Done, Refusal, Ticket};
 use crate::waiter::Waiter;
@@ -251,4 +254,60 @@ impl State {
         self.effects.garbage.extend(key.into_iter().chain(key_error));
         self.effects.garbage.extend(ticket.map(Py::into_any));
     }
+}
+
+impl Engine {
+    /// Finds the lane of a key. `None`: a lane of its own.
+    pub(crate) fn claim_lane(&self, key: &Bound<'_, PyAny>) -> PyResult<Option<Lane>> {
+        let py = key.py();
+        if key.is_none() {
+            return Ok(None);
+        }
+        let hash = mix(key.hash()?);
+        let mut known = Vec::new();
+        loop {
+            match self.state.with(py, |state| state.lanes.claim(hash, key, &known)) {
+                Claim::Done(lane) => return Ok(Some(lane)),
+                Claim::NoRoom => {
+                    return Err(imports::error(
+                        imports::full_error(py),
+                        "there are as many keys as there can be",
+                    ));
+                }
+                Claim::Compare(other) => {
+                    let is_equal = other.bind(py).eq(key)?;
+                    known.push((other, is_equal));
+                }
+            }
+        }
+    }
+
+    /// An offer of an item: asks the key function for its key, and finds its lane. What the function raises becomes
+    /// the item's failure.
+    #[inline]
+    pub(crate) fn offer(&self, item: Bound<'_, PyAny>, key: Option<&Obj>, context: Obj) -> Offer {
+        let Some(key) = key else { return new_offer(item, Ok(None), context) };
+        let lane = key.bind(item.py()).call1((&item,)).and_then(|key| self.claim_lane(&key));
+        new_offer(item, lane, context)
+    }
+
+    /// An offer of an item with a key.
+    pub(crate) fn offer_with_key(
+        &self,
+        item: Bound<'_, PyAny>,
+        key: &Bound<'_, PyAny>,
+        context: Obj,
+    ) -> Offer {
+        new_offer(item, self.claim_lane(key), context)
+    }
+}
+
+#[inline]
+fn new_offer(item: Bound<'_, PyAny>, lane: PyResult<Option<Lane>>, context: Obj) -> Offer {
+    let py = item.py();
+    let (lane, key_error) = match lane {
+        Ok(lane) => (lane, None),
+        Err(error) => (None, Some(to_be_raised(py, error))),
+    };
+    Offer { item: item.unbind(), context, lane, key_error, seq: None, ticket: None, within: None }
 }

@@ -10,6 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::call::{Act, Call, offer, refuse};
 use crate::engine::Engine;
+use crate::face::{Face, face_methods};
 use crate::options::{self, Given};
 use crate::raw::Obj;
 use crate::stream::Iteration;
@@ -39,7 +40,9 @@ pub(crate) struct Processor {
     engine: OnceLock<Py<Engine>>,
 }
 
-impl Processor {
+impl Face for Processor {
+    const CONTEXT: [&'static str; 2] = ["Processor.__aenter__", "Processor.__aexit__"];
+
     fn engine<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Engine>> {
         let engine = self.engine.get().ok_or_else(|| {
             PyRuntimeError::new_err(
@@ -49,8 +52,23 @@ impl Processor {
         Ok(engine.bind(py))
     }
 
-    fn call(&self, py: Python<'_>, name: &'static str, act: Act) -> PyResult<Py<Call>> {
-        Call::new(py, name, self.engine(py)?.clone().unbind(), act)
+    fn leaving(has_failed: bool) -> Act {
+        Act::Exit { has_failed, has_begun: false }
+    }
+}
+
+impl Processor {
+    fn offer(
+        &self,
+        name: &'static str,
+        item: Bound<'_, PyAny>,
+        key: Option<Obj>,
+        seq: Option<&Bound<'_, PyAny>>,
+        runs: bool,
+    ) -> PyResult<Py<Call>> {
+        let py = item.py();
+        let seq = self.number(py, seq)?;
+        self.call(py, name, Act::Offer { item: item.unbind(), key, seq, runs })
     }
 
     fn number(&self, py: Python<'_>, seq: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Seq>> {
@@ -67,6 +85,8 @@ impl Processor {
         }
     }
 }
+
+face_methods!(Processor);
 
 #[pymethods]
 impl Processor {
@@ -146,13 +166,11 @@ impl Processor {
     #[pyo3(signature = (item, *, key=None, seq=None))]
     fn enqueue(
         &self,
-        py: Python<'_>,
-        item: Obj,
+        item: Bound<'_, PyAny>,
         key: Option<Obj>,
         seq: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Call>> {
-        let seq = self.number(py, seq)?;
-        self.call(py, "Processor.enqueue", Act::Offer { item, key, seq, runs: false })
+        self.offer("Processor.enqueue", item, key, seq, false)
     }
 
     /// Offers an item.
@@ -192,13 +210,11 @@ impl Processor {
     #[pyo3(signature = (item, *, key=None, seq=None))]
     fn run(
         &self,
-        py: Python<'_>,
-        item: Obj,
+        item: Bound<'_, PyAny>,
         key: Option<Obj>,
         seq: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Call>> {
-        let seq = self.number(py, seq)?;
-        self.call(py, "Processor.run", Act::Offer { item, key, seq, runs: true })
+        self.offer("Processor.run", item, key, seq, true)
     }
 
     /// Waits until everything accepted so far is released.
@@ -235,16 +251,6 @@ impl Processor {
         )
     }
 
-    /// Counters since the beginning, and gauges of now.
-    fn stats(&self, py: Python<'_>) -> PyResult<Obj> {
-        self.engine(py)?.get().stats(py)
-    }
-
-    /// What the next release waits for; None when nothing is in flight.
-    fn why_blocked(&self, py: Python<'_>) -> PyResult<Option<Obj>> {
-        self.engine(py)?.get().why_blocked(py)
-    }
-
     /// Takes the results in order, from the first one asked for. One loop at a time; leaving it lets results go
     /// untaken again.
     fn __aiter__(&self, py: Python<'_>) -> PyResult<Iteration> {
@@ -255,24 +261,6 @@ impl Processor {
             ));
         }
         Ok(Iteration::new(engine.clone().unbind()))
-    }
-
-    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Py<Call>> {
-        let value = slf.clone().into_any().unbind();
-        slf.get().call(slf.py(), "Processor.__aenter__", Act::Ready { value })
-    }
-
-    #[pyo3(signature = (kind, error, traceback, /))]
-    fn __aexit__(
-        &self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        error: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<Py<Call>> {
-        let _ = (kind, traceback);
-        let has_failed = !error.is_none();
-        self.call(py, "Processor.__aexit__", Act::Exit { has_failed, has_begun: false })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -9,11 +9,13 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::call::{Act, Call};
 use crate::callback::Chore;
+use crate::coroutine::{Coroutine, coroutine_methods};
 use crate::engine::Engine;
+use crate::face::{Face, face_methods};
 use crate::imports;
 use crate::job;
 use crate::options::Given;
-use crate::raw::{self, Guarded, Obj, Step, Steps, copy_current_context, in_destructor, is_unique};
+use crate::raw::{Guarded, Obj, Step, Steps, copy_current_context, in_destructor, is_unique};
 use crate::results::Take;
 use crate::source::Kind;
 use crate::state::State;
@@ -183,11 +185,19 @@ fn note_holder(py: Python<'_>, engine: &Engine, iteration: Option<u64>) -> PyRes
     Ok(())
 }
 
-impl Stream {
-    fn call(&self, py: Python<'_>, name: &'static str, act: Act) -> PyResult<Py<Call>> {
-        Call::new(py, name, self.engine.clone_ref(py), act)
+impl Face for Stream {
+    const CONTEXT: [&'static str; 2] = ["Stream.__aenter__", "Stream.__aexit__"];
+
+    fn engine<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Engine>> {
+        Ok(self.engine.bind(py))
+    }
+
+    fn leaving(_: bool) -> Act {
+        Act::Leave { has_begun: false }
     }
 }
+
+face_methods!(Stream);
 
 #[pymethods]
 impl Stream {
@@ -213,33 +223,6 @@ impl Stream {
     /// Leaves the stream: what runs is cancelled and awaited, the source is closed. Nothing more comes out.
     fn aclose(&self, py: Python<'_>) -> PyResult<Py<Call>> {
         self.call(py, "Stream.aclose", Act::Leave { has_begun: false })
-    }
-
-    /// Counters since the beginning, and gauges of now.
-    fn stats(&self, py: Python<'_>) -> PyResult<Obj> {
-        self.engine.get().stats(py)
-    }
-
-    /// What the next result waits for; None when nothing is in flight.
-    fn why_blocked(&self, py: Python<'_>) -> PyResult<Option<Obj>> {
-        self.engine.get().why_blocked(py)
-    }
-
-    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Py<Call>> {
-        let value = slf.clone().into_any().unbind();
-        slf.get().call(slf.py(), "Stream.__aenter__", Act::Ready { value })
-    }
-
-    #[pyo3(signature = (kind, error, traceback, /))]
-    fn __aexit__(
-        &self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        error: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<Py<Call>> {
-        let _ = (kind, error, traceback);
-        self.call(py, "Stream.__aexit__", Act::Leave { has_begun: false })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -376,7 +359,7 @@ impl Steps for Next {
     }
 }
 
-impl Next {
+impl Coroutine for Next {
     fn abandon(&self, py: Python<'_>) {
         let Some(waiter) = self.waiter.with(py, Option::take) else { return };
         let engine = self.engine.bind(py);
@@ -398,43 +381,10 @@ impl Drop for Next {
     }
 }
 
+coroutine_methods!(Next);
+
 #[pymethods]
 impl Next {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Obj> {
-        raw::next(slf)
-    }
-
-    #[pyo3(signature = (value, /))]
-    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Obj> {
-        let _ = value;
-        raw::next(slf)
-    }
-
-    #[pyo3(signature = (error, value=None, traceback=None, /))]
-    fn throw(
-        &self,
-        error: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Obj> {
-        let py = error.py();
-        let error = job::thrown(error, value, traceback)?;
-        self.abandon(py);
-        Err(error)
-    }
-
-    fn close(&self, py: Python<'_>) {
-        self.abandon(py);
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.engine)
     }
