@@ -13,6 +13,8 @@ use crate::raw::{Guarded, Obj, inside};
 #[pyclass(frozen, module = "inorder._inorder")]
 pub(crate) struct Turn {
     event_loop: Obj,
+    /// A future that is done: asyncio asks one of its own for its result without a call.
+    done: Obj,
     waiting: Guarded<Vec<Waiting>>,
 }
 
@@ -31,8 +33,11 @@ impl Waiting {
 
 impl Turn {
     /// The next turn of a loop.
-    pub(crate) fn new(event_loop: Obj) -> Self {
-        Self { event_loop, waiting: Guarded::new(Vec::new()) }
+    pub(crate) fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let done = event_loop.call_method0("create_future")?;
+        done.call_method1("set_result", (event_loop.py().None(),))?;
+        let event_loop = event_loop.clone().unbind();
+        Ok(Self { event_loop, done: done.unbind(), waiting: Guarded::new(Vec::new()) })
     }
 
     /// Whether somebody waits for it: whoever joins them costs the loop nothing.
@@ -79,9 +84,10 @@ impl Turn {
             let as_many = Vec::with_capacity(waiting.len());
             std::mem::replace(waiting, as_many)
         });
+        let done = &slf.get().done;
         let mut waiting = waiting.into_iter();
         while let Some(Waiting { wake, context }) = waiting.next() {
-            let woken = inside(py, &context, || wake.bind(py).call1((slf,)).map(drop));
+            let woken = inside(py, &context, || wake.bind(py).call1((done,)).map(drop));
             if let Err(error) = woken.and_then(|woken| woken) {
                 // it is for the whole program, and ends the turn: the others are in the next one
                 Self::wait(slf, waiting)?;
@@ -120,10 +126,9 @@ impl Turn {
         false
     }
 
-    const fn result(&self) {}
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
+        visit.call(&self.done)?;
         let visited = self
             .waiting
             .peek(|waiting| waiting.iter().try_for_each(|waiting| waiting.traverse(&visit)));

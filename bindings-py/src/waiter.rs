@@ -95,8 +95,6 @@ impl Waiter {
         false
     }
 
-    const fn result(&self) {}
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.turn)?;
         let visited = self.progress.peek(|progress| match progress {

@@ -100,7 +100,7 @@ impl Engine {
             create_task: event_loop.getattr("create_task")?.unbind(),
             is_running: event_loop.getattr("is_running")?.unbind(),
             clock: Clock::new(event_loop)?,
-            turn: Py::new(py, Turn::new(event_loop.clone().unbind()))?,
+            turn: Py::new(py, Turn::new(event_loop)?)?,
             thread: thread(py),
         };
         // made before, since this may let another thread run
