@@ -3,13 +3,13 @@
 # changed since: mk/stamp.sh NAME PATH... -- COMMAND...
 #
 # That is: every file below the paths that git does not ignore (name, mode and
-# content), the build's own files, the command, the tools' versions and the
+# content), what the build itself is made of, the command, the tools' versions and the
 # variables that steer them. A failure leaves no stamp; FORCE=1 runs always.
 set -uo pipefail
 
 name=$1
 shift
-inputs=(Makefile mk Cargo.toml Cargo.lock)
+inputs=(Makefile mk .gitignore '*Cargo.toml' Cargo.lock)
 while [[ $1 != -- ]]; do
   inputs+=("$1")
   shift

@@ -29,7 +29,16 @@ def tool(tree: Path, name: str, version: str) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ["Makefile", "mk/step.sh", "Cargo.toml", "Cargo.lock", "src/a", "src/b", "other/a"]:
+    for name in [
+        "Makefile",
+        "mk/step.sh",
+        "Cargo.toml",
+        "Cargo.lock",
+        "src/a",
+        "src/b",
+        "other/a",
+        "other/Cargo.toml",
+    ]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / ".gitignore").write_text("/target/\n*.ignored\n")
@@ -67,6 +76,9 @@ def test_a_step_that_passed_is_skipped(tree: Path) -> None:
         pytest.param(lambda tree: (tree / "src/a").rename(tree / "src/c"), id="a file renamed"),
         pytest.param(lambda tree: (tree / "src/a").chmod(0o755), id="a mode"),
         pytest.param(lambda tree: (tree / "mk/step.sh").write_text(""), id="the build's own"),
+        pytest.param(
+            lambda tree: (tree / "other/Cargo.toml").write_text(""), id="a workspace member"
+        ),
         pytest.param(lambda tree: (tree / "Cargo.lock").write_text(""), id="a lock file"),
     ],
 )
