@@ -220,7 +220,8 @@ impl Sequencer {
     }
 
     /// The least size of an array in which the place of each number in the window is its remainder: a power of two.
-    pub(crate) fn span(&self) -> usize {
+    #[must_use]
+    pub fn span(&self) -> usize {
         self.capacity.next_power_of_two() as usize
     }
 
