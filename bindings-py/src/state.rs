@@ -291,7 +291,7 @@ impl State {
                 entry.context = context.take();
             }
         }
-        let outcome = if has_failed { Outcome::Failed } else { Outcome::Ok };
+        let outcome = if has_failed { Outcome::FAILED } else { Outcome::Ok };
         let earlier = self.runs.len();
         let _: Completion = self.core.complete(self.now, handle, attempt, outcome);
         self.drain(py);

@@ -18,6 +18,22 @@ pub enum Event {
         /// The fixed outcome.
         why: Why,
     },
+    /// The total time of an item was over while it did not run: it has failed for that reason.
+    Expired {
+        /// The item.
+        handle: Handle,
+    },
+    /// The lane of an item is halted: the item failed for good.
+    Halted {
+        /// The item.
+        handle: Handle,
+    },
+    /// The item is settled with a result, skipped or handed over, and what came of it is delivered: its id is completed.
+    /// Only of a source that [asks for it](crate::SourceOptions::acknowledged).
+    Completed {
+        /// The item.
+        handle: Handle,
+    },
     /// The item left the release order and nothing comes out for it.
     Passed {
         /// The item.
@@ -60,7 +76,7 @@ pub enum Event {
     },
 }
 
-/// Why an item has no result.
+/// Why a running attempt is stopped, or nothing comes out of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Why {
@@ -70,6 +86,27 @@ pub enum Why {
     Failure,
     /// The dispatcher was stopped.
     Closed,
+    /// The attempt took longer than it may. Only of a signal.
+    AttemptTimeout,
+    /// The item took longer than it may. Only of a signal.
+    DeadlineExceeded,
+    /// It failed, and failures are skipped.
+    Skipped,
+    /// It failed, and was handed over.
+    DeadLettered,
+    /// It failed or was behind one that did, its key was halted, and the dispatcher was closed.
+    KeyHalted,
+    /// Its source was revoked before it could be done.
+    HandedBack,
+    /// Its source was lost.
+    Fenced,
+}
+
+impl Why {
+    /// Whether it is about an attempt that may be tried again, or an item that failed: what cancels it overrides that.
+    pub(crate) fn is_timeout(self) -> bool {
+        matches!(self, Self::AttemptTimeout | Self::DeadlineExceeded)
+    }
 }
 
 /// How far an item had come when the dispatcher was stopped.

@@ -95,10 +95,12 @@ mod ids;
 mod options;
 mod outcome;
 mod reorder_buffer;
+mod retry;
 mod sequencer;
 mod slots;
 mod stats;
 mod time;
+mod timers;
 
 pub use dispatcher::Dispatcher;
 #[cfg(feature = "futures-timer")]
@@ -115,8 +117,9 @@ pub use driver::{
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Seq, Slot, Source};
 pub use options::{OnFailure, Options, OptionsError, SequencerOptions, SourceOptions};
-pub use outcome::{Arrival, Completion, Outcome, PushError, Release, Run, What};
+pub use outcome::{Arrival, Completion, Outcome, PushError, Release, Resume, Run, RunKind, What};
 pub use reorder_buffer::ReorderBuffer;
+pub use retry::Retry;
 pub use sequencer::{Insert, Sequencer};
 pub use stats::{Blocked, BlockedState, Stats};
 pub use time::Time;

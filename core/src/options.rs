@@ -1,8 +1,10 @@
 //! What a dispatcher and a sequencer can be told, and what they refuse.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::ids::{MAX_ITEMS, Seq};
+use crate::retry::Retry;
 
 /// The capacity where none is given and [`Options::concurrency`] does not ask for more.
 const DEFAULT_CAPACITY: usize = 1024;
@@ -25,12 +27,26 @@ pub struct Options {
     pub(crate) concurrency: usize,
     pub(crate) capacity: Option<usize>,
     pub(crate) ordered: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) total_timeout: Option<Duration>,
+    pub(crate) retry: Option<Retry>,
     pub(crate) on_failure: Option<OnFailure>,
+    /// What holds where none is given, and for an item without a key where keys are halted.
+    pub(crate) on_failure_or: OnFailure,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { concurrency: 1, capacity: None, ordered: true, on_failure: None }
+        Self {
+            concurrency: 1,
+            capacity: None,
+            ordered: true,
+            timeout: None,
+            total_timeout: None,
+            retry: None,
+            on_failure: None,
+            on_failure_or: OnFailure::Fail,
+        }
     }
 }
 
@@ -61,6 +77,26 @@ impl Options {
         self
     }
 
+    /// How long an attempt may take, from its start: no limit by default. One that takes longer is signalled to stop
+    /// and has failed; it keeps its slot and its lane until its handler has ended.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long an item may take in all, from its acceptance: no limit by default. It does not hold for a hand-over, nor
+    /// while the item's key is halted.
+    pub fn total_timeout(mut self, timeout: Duration) -> Self {
+        self.total_timeout = Some(timeout);
+        self
+    }
+
+    /// Tries again what failed: by default nothing is.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
     /// What happens when an item failed for good: by default [`OnFailure::Fail`] for streams and [`OnFailure::Emit`]
     /// for a `Processor`.
     pub fn on_failure(mut self, policy: OnFailure) -> Self {
@@ -69,9 +105,15 @@ impl Options {
     }
 
     /// The policy that holds where [`on_failure`](Self::on_failure) was not called.
+    /// Under [`OnFailure::HaltKey`] it holds for items without a key.
     pub fn on_failure_or(mut self, policy: OnFailure) -> Self {
-        self.on_failure.get_or_insert(policy);
+        self.on_failure_or = policy;
         self
+    }
+
+    /// The policy that holds.
+    pub(crate) fn policy(&self) -> OnFailure {
+        self.on_failure.unwrap_or(self.on_failure_or)
     }
 
     /// Looks whether a dispatcher can be made of these.
@@ -80,6 +122,11 @@ impl Options {
     /// The first option that is out of its bounds.
     pub fn check(&self) -> Result<(), OptionsError> {
         check_limit("concurrency", self.concurrency)?;
+        check_span("timeout", self.timeout)?;
+        check_span("total_timeout", self.total_timeout)?;
+        if let Some(retry) = &self.retry {
+            retry.check()?;
+        }
         let Some(capacity) = self.capacity else { return Ok(()) };
         check_limit("capacity", capacity)?;
         if capacity < self.concurrency {
@@ -108,6 +155,15 @@ pub enum OnFailure {
     Fail,
     /// The failure takes the place of the result, and the rest goes on.
     Emit,
+    /// Nothing comes out of it, and the rest goes on.
+    Skip,
+    /// It is handed over, outside the concurrency and as often as it takes: at once, then after 0.1 s doubling to 30 s.
+    /// Until then it keeps its position, its lane and its unit of capacity. Then nothing comes out of it.
+    DeadLetter,
+    /// Its lane stops until [`resume_lane`](crate::Dispatcher::resume_lane). It keeps its position and its unit of
+    /// capacity, and gives its slot back. For an item without a lane the policy of
+    /// [`on_failure_or`](Options::on_failure_or) holds.
+    HaltKey,
 }
 
 /// What a source is like.
@@ -116,6 +172,7 @@ pub enum OnFailure {
 pub struct SourceOptions {
     pub(crate) keyed: bool,
     pub(crate) start: Option<Seq>,
+    pub(crate) acknowledged: bool,
 }
 
 impl SourceOptions {
@@ -127,6 +184,12 @@ impl SourceOptions {
     /// Whether its items have keys: then a stream reads on while there is capacity, to find a key that is free.
     pub fn keyed(mut self, keyed: bool) -> Self {
         self.keyed = keyed;
+        self
+    }
+
+    /// Whether to tell when an item is completed: [`Event::Completed`](crate::Event::Completed).
+    pub fn acknowledged(mut self, acknowledged: bool) -> Self {
+        self.acknowledged = acknowledged;
         self
     }
 
@@ -189,6 +252,24 @@ pub enum OptionsError {
         /// What it was set to.
         value: usize,
     },
+    /// A number is out of its range.
+    Range {
+        /// The option.
+        name: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// A time is 0.
+    NoTime {
+        /// The option.
+        name: &'static str,
+    },
+    /// `retry.multiplier` is no number, or too small.
+    Multiplier,
     /// There is less room than may run at once.
     CapacityBelowConcurrency {
         /// The capacity asked for.
@@ -203,6 +284,13 @@ impl fmt::Display for OptionsError {
         match self {
             Self::OutOfBounds { name, value } => {
                 write!(f, "{name} must be from 1 to {MAX_ITEMS}, not {value}")
+            }
+            Self::Range { name, value, least, most } => {
+                write!(f, "{name} must be from {least} to {most}, not {value}")
+            }
+            Self::NoTime { name } => write!(f, "{name} must be longer than 0"),
+            Self::Multiplier => {
+                f.write_str("retry.multiplier must be a finite number of at least 0.001")
             }
             Self::CapacityBelowConcurrency { capacity, concurrency } => {
                 write!(
@@ -221,6 +309,14 @@ fn check_limit(name: &'static str, value: usize) -> Result<(), OptionsError> {
         Ok(())
     } else {
         Err(OptionsError::OutOfBounds { name, value })
+    }
+}
+
+pub(crate) fn check_span(name: &'static str, span: Option<Duration>) -> Result<(), OptionsError> {
+    if span.is_some_and(|span| span.is_zero()) {
+        Err(OptionsError::NoTime { name })
+    } else {
+        Ok(())
     }
 }
 
@@ -254,8 +350,9 @@ mod tests {
 
     #[test]
     fn a_policy_that_was_asked_for_is_kept() {
-        assert_eq!(Options::new().on_failure_or(OnFailure::Emit).on_failure, Some(OnFailure::Emit));
+        assert_eq!(Options::new().policy(), OnFailure::Fail);
+        assert_eq!(Options::new().on_failure_or(OnFailure::Emit).policy(), OnFailure::Emit);
         let asked = Options::new().on_failure(OnFailure::Fail).on_failure_or(OnFailure::Emit);
-        assert_eq!(asked.on_failure, Some(OnFailure::Fail));
+        assert_eq!(asked.policy(), OnFailure::Fail);
     }
 }

@@ -1,6 +1,7 @@
 //! What commands are told and what they answer.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::ids::{Handle, Seq};
 
@@ -11,17 +12,32 @@ pub enum Outcome {
     /// The handler returned.
     Ok,
     /// The handler failed.
-    Failed,
+    Failed {
+        /// Whether another attempt would make sense: `retry_if`. Whether there is one depends on the options too.
+        retry: bool,
+        /// The wait before it, where the error asks for one: `retry_after`.
+        after: Option<Duration>,
+    },
     /// The handler was never called, or stopped, because of a signal.
     Cancelled,
 }
 
+impl Outcome {
+    /// Failed, and not to be tried again.
+    pub const FAILED: Self = Self::Failed { retry: false, after: None };
+    /// Failed, to be tried again as the options say.
+    pub const RETRY: Self = Self::Failed { retry: true, after: None };
+}
+
 /// What became of a completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Completion {
-    /// The item is settled with this outcome.
+    /// The item has this outcome: it is settled, or is handed over or halted because of it.
     Settled,
-    /// The outcome had been fixed by a signal before: the item is settled with that one.
+    /// It is tried again, or handed over again.
+    Retrying,
+    /// The outcome had been fixed by a signal before, and the item has that one.
     Ignored,
     /// The handle or the attempt is an old one: nothing changed.
     Stale,
@@ -69,13 +85,46 @@ pub enum Arrival {
     TooFar,
 }
 
-/// An attempt to start: the driver calls the handler.
+/// An attempt to start: the driver calls the handler, or hands over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Run {
     /// The item.
     pub handle: Handle,
-    /// The number of the attempt, from 1.
+    /// The number of the attempt, from 1; one of handing over is 2^31 more.
     pub attempt: u32,
+}
+
+/// What is added to the number of an attempt to hand over, so that none of an item has the number of another. (A field
+/// of its own would cost drivers a tenth: a run is two registers.)
+pub(crate) const HAND_OVERS: u32 = 1 << 31;
+
+impl Run {
+    /// What is to be called.
+    #[inline]
+    #[must_use]
+    pub const fn kind(self) -> RunKind {
+        if self.attempt < HAND_OVERS { RunKind::Handler } else { RunKind::HandOver }
+    }
+}
+
+/// What an attempt calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunKind {
+    /// The handler.
+    Handler,
+    /// The receiver of dead letters.
+    HandOver,
+}
+
+/// How a key that was halted goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resume {
+    /// The item is tried again at once, with as many attempts as at first.
+    Retry,
+    /// As under [`OnFailure::Skip`](crate::OnFailure::Skip).
+    Skip,
+    /// As under [`OnFailure::DeadLetter`](crate::OnFailure::DeadLetter).
+    DeadLetter,
 }
 
 /// A result whose turn has come, lent to the driver until it says [`released`](crate::Dispatcher::released).

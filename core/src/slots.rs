@@ -24,6 +24,14 @@ pub(crate) enum State {
     Ready,
     /// Its handler runs.
     Running,
+    /// To be tried again, now or later.
+    Backoff,
+    /// To be handed over, now or later.
+    HandOver,
+    /// An attempt to hand it over runs.
+    HandingOver,
+    /// It failed for good, and holds its lane.
+    Halted,
     /// Settled, and not released.
     Held(Verdict),
     /// Lent to the driver.
@@ -37,7 +45,8 @@ pub(crate) enum State {
 pub(crate) enum Verdict {
     Ok,
     Failed,
-    Cancelled(Why),
+    /// Nothing comes out.
+    Nothing(Why),
 }
 
 /// One item. 64 bytes: a cache line holds it.

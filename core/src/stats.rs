@@ -6,8 +6,9 @@ use crate::ids::Seq;
 
 /// Counters since the beginning, and gauges of now.
 ///
-/// Every accepted item ends in exactly one of `ok`, `failed` and `cancelled`. `accepted` less `released` is
-/// `in_flight`, which is the sum of `queued`, `running` and `held`.
+/// Every accepted item ends in exactly one of `ok`, `failed`, `skipped`, `dead_lettered` and `cancelled`. `accepted`
+/// less `released` is `in_flight`, which is the sum of `queued`, `running`, `backing_off`, `handing_over`, `held` and
+/// `halted`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -16,10 +17,18 @@ pub struct Stats {
     pub accepted: u64,
     /// Attempts started.
     pub started: u64,
+    /// Attempts started that were not the first of their item.
+    pub retried: u64,
+    /// Attempts that were stopped because their time, or that of their item, was over.
+    pub timed_out: u64,
     /// Items settled with a result.
     pub ok: u64,
-    /// Items that failed for good.
+    /// Items that failed for good, and whose failure comes out.
     pub failed: u64,
+    /// Items that failed for good and were skipped.
+    pub skipped: u64,
+    /// Items that failed for good and were handed over.
+    pub dead_lettered: u64,
     /// Items settled without a result: cancelled, behind a failure, or left when the dispatcher was stopped.
     pub cancelled: u64,
     /// Items that left the release order, however they ended.
@@ -38,8 +47,14 @@ pub struct Stats {
     pub queued: u64,
     /// Items whose handler runs.
     pub running: u64,
+    /// Items that wait to be tried again.
+    pub backing_off: u64,
+    /// Items that failed for good and are being handed over.
+    pub handing_over: u64,
     /// Items settled and not released.
     pub held: u64,
+    /// Items that failed for good and hold their key.
+    pub halted: u64,
     /// Items accepted and not released.
     pub in_flight: u64,
     /// The most attempts that may run at once.
@@ -69,6 +84,10 @@ pub struct Blocked {
     pub waiting: u64,
     /// What it is in.
     pub state: BlockedState,
+    /// How long until the next time limit, retry or hand-over of it; `None` where nothing is due. Microseconds in
+    /// serialised form.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "micros_or_none"))]
+    pub next_deadline: Option<Duration>,
 }
 
 /// What the head of a release order is in.
@@ -80,6 +99,14 @@ pub enum BlockedState {
     Queued,
     /// Its handler runs.
     Running,
+    /// It waits to be tried again.
+    BackingOff,
+    /// It failed for good and is being handed over.
+    HandingOver,
+    /// It failed for good and holds its key.
+    Halted,
+    /// It waits to be started, and nothing is started now.
+    Paused,
     /// It has not arrived.
     Missing,
     /// It is settled, and not taken yet or not given back.
@@ -93,9 +120,24 @@ impl BlockedState {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::BackingOff => "backing_off",
+            Self::HandingOver => "handing_over",
+            Self::Halted => "halted",
+            Self::Paused => "paused",
             Self::Missing => "missing",
             Self::Untaken => "untaken",
         }
+    }
+}
+
+#[cfg(feature = "serde")]
+fn micros_or_none<S: serde::Serializer>(
+    left: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match left {
+        Some(left) => micros(left, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -30,6 +30,12 @@ impl Time {
         Self(self.0.saturating_add(whole_micros(span)))
     }
 
+    /// The time so many microseconds after this one; the last there is where that overflows.
+    #[must_use]
+    pub(crate) const fn plus(self, micros: u64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
     /// Microseconds from an earlier time to this one; 0 where the other is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
@@ -38,7 +44,7 @@ impl Time {
 }
 
 /// The nearest number of microseconds, at least one where the span is not empty.
-fn whole_micros(span: Duration) -> u64 {
+pub(crate) fn whole_micros(span: Duration) -> u64 {
     let nanos = span.as_nanos();
     let micros = (nanos + 500) / 1_000;
     let micros = if nanos > 0 { micros.max(1) } else { 0 };

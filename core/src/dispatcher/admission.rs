@@ -67,6 +67,9 @@ impl Dispatcher {
             order,
             ..Item::new(handle, index, seq, lane, now, State::Ready)
         });
+        if let Some(limit) = &mut self.total_timeout {
+            limit.arm(slot, now);
+        }
         let items = &mut *self.items;
         state.order.push_linked(items, slot);
         match lane {
@@ -116,6 +119,9 @@ impl Dispatcher {
         let now = self.now;
         let (slot, handle) =
             self.items.insert(|handle| Item::new(handle, index, seq, lane, now, State::Early));
+        if let Some(limit) = &mut self.total_timeout {
+            limit.arm(slot, now);
+        }
         if sequenced.waiting == 0 {
             sequenced.since = self.now;
         }
@@ -232,6 +238,13 @@ impl Dispatcher {
         }
     }
 
+    /// Whether an item waits for its turn: it came early, and its source is not cut off.
+    pub(super) fn stands_early(&self, slot: u32) -> bool {
+        let item = &self.items[slot];
+        let sequenced = self.sources[item.source].sequenced.as_ref();
+        sequenced.is_some_and(|sequenced| sequenced.early[sequenced.place(item.seq)] == slot)
+    }
+
     /// Unordered, lets an item leave that came early and was cancelled. Its number counts as arrived.
     pub(super) fn leave_early(&mut self, slot: u32) {
         let (index, seq) = (self.items[slot].source, self.items[slot].seq);
@@ -241,6 +254,14 @@ impl Dispatcher {
         sequenced.waiting -= 1;
         self.enter_order(slot);
         self.pass(slot);
+    }
+
+    pub(super) fn change_limits(&mut self, concurrency: u32, capacity: u32) {
+        self.concurrency = concurrency;
+        self.capacity = capacity;
+        for index in self.sources.indices().collect::<Vec<u32>>() {
+            self.tell_room(index);
+        }
     }
 
     #[cold]

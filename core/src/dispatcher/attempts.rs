@@ -5,7 +5,7 @@ use super::sources::Cut;
 use crate::event::{Event, Rest, Why};
 use crate::ids::Handle;
 use crate::options::OnFailure;
-use crate::outcome::{Completion, Outcome, Run};
+use crate::outcome::{Completion, HAND_OVERS, Outcome, Run};
 use crate::slots::{State, Verdict};
 
 impl Dispatcher {
@@ -18,17 +18,18 @@ impl Dispatcher {
             self.tally.queued -= 1;
             let item = &mut items[slot as usize];
             if item.is_rejected {
-                let source = item.source;
-                self.settle(slot, Verdict::Failed);
-                // it may be the head still, and starts no more
-                self.note_head(source);
+                self.reject_in_turn(slot);
                 continue;
             }
             item.state = State::Running;
             item.attempt += 1;
-            let (run, source) = (Run { handle: item.handle, attempt: item.attempt }, item.source);
+            let run = Run { handle: item.handle, attempt: item.attempt };
+            let source = item.source;
             self.tally.running += 1;
             self.tally.started += 1;
+            if let Some(limit) = &mut self.timeout {
+                limit.arm(slot, self.now);
+            }
             if self.heads_apart && !self.sources.is_single() {
                 self.sources.started(source, self.tally.started);
                 self.note_head(source);
@@ -36,6 +37,66 @@ impl Dispatcher {
             return Some(run);
         }
         None
+    }
+
+    /// What starts next while something is to be tried again or handed over, or nothing is to start: hand-overs, which
+    /// need no slot; retries that are due; then new work, with a concurrency of 1 only if nothing is pending.
+    #[inline(never)]
+    pub(super) fn start_aside(&mut self) -> Option<Run> {
+        if let Some(run) = self.start_hand_over() {
+            return Some(run);
+        }
+        if self.paused || self.tally.running >= self.concurrency {
+            return None;
+        }
+        let is_single = self.concurrency == 1;
+        if is_single && self.tally.handing_over > 0 {
+            return None;
+        }
+        if let Some(run) = self.start_retry() {
+            return Some(run);
+        }
+        if is_single && self.tally.backing_off > 0 {
+            return None;
+        }
+        self.start_next()
+    }
+
+    fn start_hand_over(&mut self) -> Option<Run> {
+        let alarm = self.hand_overs.pop_first()?;
+        let item = &mut self.items[alarm.slot];
+        item.state = State::HandingOver;
+        let trouble = self.troubles.of(alarm.slot, item.handle);
+        trouble.alarm = None;
+        trouble.hand_overs = trouble.hand_overs.saturating_add(1);
+        Some(Run { handle: item.handle, attempt: HAND_OVERS.saturating_add(trouble.hand_overs) })
+    }
+
+    fn start_retry(&mut self) -> Option<Run> {
+        let alarm = self.retries.pop_first()?;
+        self.tally.backing_off -= 1;
+        self.aside -= 1;
+        let item = &mut self.items[alarm.slot];
+        self.troubles.of(alarm.slot, item.handle).alarm = None;
+        item.state = State::Running;
+        item.attempt = (item.attempt + 1).min(HAND_OVERS - 1);
+        self.tally.running += 1;
+        self.tally.started += 1;
+        self.tally.retried += u64::from(item.attempt > 1);
+        if let Some(limit) = &mut self.timeout {
+            limit.arm(alarm.slot, self.now);
+        }
+        self.sources.started(alarm.source, self.tally.started);
+        Some(Run { handle: item.handle, attempt: item.attempt })
+    }
+
+    /// Fails an item whose turn to start it is, without an attempt.
+    #[cold]
+    fn reject_in_turn(&mut self, slot: u32) {
+        let source = self.items[slot].source;
+        self.fail_for_good(slot);
+        // it may be the head still, and starts no more
+        self.note_head(source);
     }
 
     #[inline(always)]
@@ -47,11 +108,11 @@ impl Dispatcher {
     ) -> Completion {
         let Some((slot, item)) = self.items.lookup_mut(handle) else { return self.stale() };
         if item.state != State::Running || item.attempt != attempt {
-            return self.end_old_attempt(slot, attempt);
+            return self.end_other_attempt(slot, attempt, outcome);
         }
         self.tally.running -= 1;
         let fate = item.fate;
-        if outcome == Outcome::Ok && fate.is_none() && self.ordered {
+        if outcome == Outcome::Ok && fate.is_none() && self.ends_are_plain {
             // nothing else follows: of what is cut off or stopped each running attempt has its fate
             item.state = State::Held(Verdict::Ok);
             self.tally.ok += 1;
@@ -64,18 +125,33 @@ impl Dispatcher {
     }
 
     fn end_otherwise(&mut self, slot: u32, fate: Option<Why>, outcome: Outcome) -> Completion {
-        if let Some(why) = fate {
-            self.tally.ignored += 1;
-            self.settle(slot, Verdict::Cancelled(why));
-            return Completion::Ignored;
+        if let Some(limit) = &mut self.timeout {
+            limit.disarm(slot);
         }
-        let verdict = match outcome {
-            Outcome::Ok => Verdict::Ok,
-            Outcome::Failed => Verdict::Failed,
-            Outcome::Cancelled => Verdict::Cancelled(Why::Cancelled),
+        let Some(why) = fate else {
+            return match outcome {
+                Outcome::Ok => {
+                    self.settle(slot, Verdict::Ok);
+                    Completion::Settled
+                }
+                Outcome::Cancelled => {
+                    self.settle(slot, Verdict::Nothing(Why::Cancelled));
+                    Completion::Settled
+                }
+                Outcome::Failed { retry, after } => self.fail(slot, retry, after),
+            };
         };
-        self.settle(slot, verdict);
-        Completion::Settled
+        self.tally.ignored += 1;
+        if why.is_timeout() {
+            self.items[slot].fate = None;
+            // of an attempt that timed out only that counts: may it be tried again?
+            let retry = why == Why::AttemptTimeout
+                && matches!(outcome, Outcome::Failed { retry: true, .. });
+            self.fail(slot, retry, None);
+        } else {
+            self.settle(slot, Verdict::Nothing(why));
+        }
+        Completion::Ignored
     }
 
     #[cold]
@@ -84,23 +160,38 @@ impl Dispatcher {
         Completion::Stale
     }
 
-    /// The end of an attempt that does not count as running: one that was reported, or a stale one.
-    #[cold]
-    fn end_old_attempt(&mut self, slot: u32, attempt: u32) -> Completion {
+    /// The end of an attempt that does not count as running: one of handing over, one that was reported, or a stale one.
+    fn end_other_attempt(&mut self, slot: u32, attempt: u32, outcome: Outcome) -> Completion {
         let item = &self.items[slot];
-        if item.state != State::Detached || item.attempt != attempt {
-            return self.stale();
+        match item.state {
+            State::HandingOver if self.troubles.last_attempt(slot, item) == attempt => {
+                self.end_hand_over(slot, outcome)
+            }
+            State::Detached if self.troubles.last_attempt(slot, item) == attempt => {
+                self.tally.ignored += 1;
+                self.leave_lane(slot);
+                self.items.remove(slot);
+                Completion::Ignored
+            }
+            State::Free
+            | State::Early
+            | State::Waiting
+            | State::Ready
+            | State::Running
+            | State::Backoff
+            | State::HandOver
+            | State::HandingOver
+            | State::Halted
+            | State::Held(_)
+            | State::Lent(_)
+            | State::Detached => self.stale(),
         }
-        self.tally.ignored += 1;
-        self.leave_lane(slot);
-        self.items.remove(slot);
-        Completion::Ignored
     }
 
     pub(super) fn cancel_item(&mut self, handle: Handle) -> bool {
         let Some(slot) = self.find(handle) else { return false };
         match self.items[slot].state {
-            State::Early | State::Waiting | State::Ready => {
+            State::Early | State::Waiting | State::Ready | State::Backoff | State::Halted => {
                 self.settle_unstarted(slot, Why::Cancelled);
                 true
             }
@@ -108,53 +199,66 @@ impl Dispatcher {
                 self.signal(slot, Why::Cancelled);
                 true
             }
-            State::Free | State::Held(_) | State::Lent(_) | State::Detached => false,
+            State::Free
+            | State::HandOver
+            | State::HandingOver
+            | State::Held(_)
+            | State::Lent(_)
+            | State::Detached => false,
         }
     }
 
-    /// Fixes the outcome of a running attempt, unless it is fixed.
+    /// Fixes the outcome of a running attempt, unless it is fixed. What cancels the item overrides a timeout, of which
+    /// the handler was told.
     pub(super) fn signal(&mut self, slot: u32, why: Why) {
         let handle = self.items.handle(slot);
         let item = &mut self.items[slot];
-        if item.fate.is_none() {
-            item.fate = Some(why);
-            self.events.push_back(Event::Signal { handle, attempt: item.attempt, why });
+        match item.fate {
+            None => {
+                item.fate = Some(why);
+                let attempt = self.troubles.last_attempt(slot, item);
+                self.events.push_back(Event::Signal { handle, attempt, why });
+            }
+            Some(fate) if fate.is_timeout() && !why.is_timeout() => item.fate = Some(why),
+            Some(_) => {}
         }
     }
 
-    /// Settles an item that waits to be started as cancelled.
+    /// Settles an item that does not run as one of which nothing comes out.
     pub(super) fn settle_unstarted(&mut self, slot: u32, why: Why) {
-        self.unqueue(slot);
-        self.tally.queued -= 1;
-        self.conclude(slot, Verdict::Cancelled(why));
+        self.withdraw(slot);
+        self.conclude(slot, Verdict::Nothing(why));
     }
 
     /// Settles an item whose turn it was: gives its lane on.
-    fn settle(&mut self, slot: u32, verdict: Verdict) {
+    pub(super) fn settle(&mut self, slot: u32, verdict: Verdict) {
         self.leave_lane(slot);
         self.conclude(slot, verdict);
     }
 
     /// The settlement itself, exactly one for each accepted item.
-    fn conclude(&mut self, slot: u32, verdict: Verdict) {
+    pub(super) fn conclude(&mut self, slot: u32, verdict: Verdict) {
+        if let Some(limit) = &mut self.total_timeout {
+            limit.disarm(slot);
+        }
+        let was_early = self.items[slot].state == State::Early && self.stands_early(slot);
         let item = &mut self.items[slot];
-        let was_early = item.state == State::Early;
         item.state = State::Held(verdict);
         let index = item.source;
+        self.tally.settled(verdict);
         if self.phase.is_stopped() || self.sources[index].cut != Cut::Nowhere {
             self.conclude_behind_the_end(slot, verdict);
             return;
         }
         match verdict {
-            Verdict::Ok => self.tally.ok += 1,
+            Verdict::Ok => self.note_settled(slot),
             Verdict::Failed => {
-                self.tally.failed += 1;
-                if self.on_failure == OnFailure::Fail {
+                if self.on_failure_of(slot) == OnFailure::Fail {
                     self.cut_off(slot);
                 }
             }
-            Verdict::Cancelled(_) => {
-                self.tally.cancelled += 1;
+            Verdict::Nothing(_) => {
+                self.note_settled(slot);
                 match (was_early, self.ordered) {
                     // it leaves when its turn has come
                     (true, true) => {}
@@ -172,29 +276,31 @@ impl Dispatcher {
     /// A settlement after the dispatcher was stopped, or in a source that is cut off.
     #[cold]
     fn conclude_behind_the_end(&mut self, slot: u32, verdict: Verdict) {
-        match verdict {
-            Verdict::Ok => self.tally.ok += 1,
-            Verdict::Failed => self.tally.failed += 1,
-            Verdict::Cancelled(_) => self.tally.cancelled += 1,
-        }
         let item = &self.items[slot];
         if self.phase.is_stopped() {
             let rest = if item.attempt == 0 { Rest::NeverStarted } else { Rest::Unfinished };
             self.leave_behind(slot, rest);
             return;
         }
-        let is_before = match self.sources[item.source].cut {
-            Cut::Nowhere => true,
-            Cut::After(position) => item.seq < position,
-            Cut::Unsettled => false,
-        };
+        self.note_settled(slot);
+        let is_before = self.is_before_cut(slot);
         match verdict {
-            Verdict::Failed if is_before && self.on_failure == OnFailure::Fail => {
+            Verdict::Failed if is_before && self.on_failure_of(slot) == OnFailure::Fail => {
                 self.cut_off(slot);
             }
             Verdict::Ok | Verdict::Failed if is_before => {}
-            Verdict::Cancelled(_) if is_before => self.leave_in_turn(slot),
-            Verdict::Ok | Verdict::Failed | Verdict::Cancelled(_) => self.pass(slot),
+            Verdict::Nothing(_) if is_before => self.leave_in_turn(slot),
+            Verdict::Ok | Verdict::Failed | Verdict::Nothing(_) => self.pass(slot),
+        }
+    }
+
+    /// Whether an item comes out although its source may be cut off.
+    pub(super) fn is_before_cut(&self, slot: u32) -> bool {
+        let item = &self.items[slot];
+        match self.sources[item.source].cut {
+            Cut::Nowhere => true,
+            Cut::After(position) => item.seq < position,
+            Cut::Unsettled | Cut::Everything => false,
         }
     }
 }

@@ -90,8 +90,66 @@ impl Dispatcher {
         }
     }
 
+    /// The item of a lane that is in the line, in work, or halted.
+    pub(super) fn owner_of(&self, lane: Lane) -> Option<u32> {
+        let owner = self.lanes.lanes.get(lane.number() as usize)?.owner;
+        (owner != NIL).then_some(owner)
+    }
+
+    /// The items that wait behind the owner of a lane.
+    pub(super) fn waiting_in(&self, lane: Lane) -> impl Iterator<Item = u32> + '_ {
+        let queue = self.lanes.lanes.get(lane.number() as usize).map(|state| &state.queue);
+        queue.into_iter().flat_map(|queue| {
+            core::iter::successors(queue.head(), |slot| queue.after(&self.items, *slot))
+        })
+    }
+
+    /// The lanes that are halted, in the order of their numbers. O(lanes).
+    pub fn halted_lanes(&self) -> impl Iterator<Item = Lane> + '_ {
+        let owners = self.lanes.lanes.iter().map(|state| state.owner);
+        owners.filter(|owner| *owner != NIL).filter_map(|owner| {
+            let item = &self.items[owner];
+            item.lane.filter(|_| item.state == State::Halted)
+        })
+    }
+
+    /// Takes an item that does not run out of where it waits, and gives its lane on.
+    pub(super) fn withdraw(&mut self, slot: u32) {
+        match self.items[slot].state {
+            State::Early | State::Waiting | State::Ready => {
+                self.unqueue(slot);
+                self.tally.queued -= 1;
+            }
+            State::Backoff => {
+                self.leave_backoff(slot);
+                self.leave_lane(slot);
+            }
+            State::HandOver => {
+                self.forget_alarm(slot);
+                self.leave_hand_over();
+                self.leave_lane(slot);
+            }
+            State::Halted => {
+                self.tally.halted -= 1;
+                self.leave_lane(slot);
+            }
+            State::Free
+            | State::Running
+            | State::HandingOver
+            | State::Held(_)
+            | State::Lent(_)
+            | State::Detached => {}
+        }
+    }
+
+    /// Takes an item out of the line. It keeps its lane.
+    pub(super) fn leave_line(&mut self, slot: u32) {
+        self.line.remove(&mut self.items, slot);
+        self.tally.queued -= 1;
+    }
+
     /// Takes an item that has not started out of the line or of the queue of its lane.
-    pub(super) fn unqueue(&mut self, slot: u32) {
+    fn unqueue(&mut self, slot: u32) {
         let item = &self.items[slot];
         match (item.state, item.lane) {
             (State::Waiting, Some(lane)) => {

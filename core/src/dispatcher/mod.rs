@@ -1,15 +1,19 @@
 //! Decides what starts, what waits and what comes out: a state machine of numbers.
 //!
 //! The parts, in the order in which an item meets them: [`admission`] (offers), [`lanes`] (what may start),
-//! [`attempts`] (starts, ends, cancellation), [`release`] (the order in which results come out), [`shutdown`].
-//! [`sources`] keeps what is per source.
+//! [`attempts`] (starts, ends, cancellation), [`failures`] (retries, and what follows when there are no more),
+//! [`release`] (the order in which results come out), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`]
+//! keeps what is per source, [`alarms`] what is due when.
 //!
 //! What every item takes (push, start, complete, lend, take back) is always inlined: a call with its saved registers
 //! costs as much as the work, and a driver calls each from one place. What is rare stays out of line.
 
 mod admission;
+mod alarms;
 mod attempts;
+mod failures;
 mod lanes;
+mod ownership;
 mod release;
 mod seeing;
 mod shutdown;
@@ -23,10 +27,13 @@ use crate::event::Event;
 use crate::fifo::{Fifo, Work};
 use crate::ids::{Handle, Lane, Seq, Source};
 use crate::options::{OnFailure, Options, OptionsError, SourceOptions};
-use crate::outcome::{Arrival, Completion, Outcome, PushError, Release, Run};
+use crate::outcome::{Arrival, Completion, Outcome, PushError, Release, Resume, Run};
+use crate::retry::Retry;
 use crate::slots::{Slots, State};
 use crate::time::Time;
+use crate::timers::{Alarms, Limit};
 
+use failures::Troubles;
 use lanes::Lanes;
 use seeing::Tally;
 use shutdown::Phase;
@@ -73,13 +80,34 @@ pub struct Dispatcher {
     capacity: u32,
     ordered: bool,
     on_failure: OnFailure,
+    /// The policy for an item without a lane where lanes are halted.
+    on_failure_without_lane: OnFailure,
+    retry: Option<Retry>,
+    /// The time of an attempt.
+    timeout: Option<Limit>,
+    /// The time of an item.
+    total_timeout: Option<Limit>,
     items: Slots,
+    /// What is known of items that failed.
+    troubles: Troubles,
     /// What may start: the first item of each lane that is free, in the order in which the lanes became so.
     line: Fifo<Work>,
     lanes: Lanes,
     sources: Sources,
     /// The head of a release order need not be the first of the line: there are lanes, or were several sources.
     heads_apart: bool,
+    /// What is due at some time, but for the time limits of items.
+    alarms: Alarms,
+    /// Hand-overs that are due, and wait to be started.
+    hand_overs: Alarms,
+    /// Retries that are due, and wait to be started.
+    retries: Alarms,
+    /// Whether a success needs nothing but to be held: in order, without time limits, and nobody is told of completions.
+    ends_are_plain: bool,
+    /// How many items wait to be tried again or are handed over, and one more while paused. At 0 the line says all about
+    /// what starts.
+    aside: u32,
+    paused: bool,
     events: VecDeque<Event>,
     tally: Tally,
     now: Time,
@@ -99,12 +127,25 @@ impl Dispatcher {
             concurrency: options.concurrency as u32,
             capacity: options.effective_capacity() as u32,
             ordered: options.ordered,
-            on_failure: options.on_failure.unwrap_or(OnFailure::Fail),
+            on_failure: options.policy(),
+            on_failure_without_lane: options.on_failure_or,
+            retry: options.retry.clone(),
+            timeout: options.timeout.map(Limit::new),
+            total_timeout: options.total_timeout.map(Limit::new),
             items: Slots::default(),
+            troubles: Troubles::default(),
             line: Fifo::default(),
             lanes: Lanes::default(),
             sources: Sources::default(),
             heads_apart: false,
+            alarms: Alarms::new(),
+            hand_overs: Alarms::new(),
+            retries: Alarms::new(),
+            ends_are_plain: options.ordered
+                && options.timeout.is_none()
+                && options.total_timeout.is_none(),
+            aside: 0,
+            paused: false,
             events: VecDeque::new(),
             tally: Tally::default(),
             now: Time::default(),
@@ -147,6 +188,36 @@ impl Dispatcher {
         self.fire_due();
     }
 
+    // commands: settings
+
+    /// Starts nothing any more, retries neither. What runs goes on, and so do time limits, hand-overs and releases.
+    pub fn pause(&mut self, now: Time) {
+        self.advance_clock(now);
+        self.set_paused(true);
+    }
+
+    /// Starts again what may start.
+    pub fn unpause(&mut self, now: Time) {
+        self.advance_clock(now);
+        self.set_paused(false);
+    }
+
+    /// Changes the limits. Lowering them cancels nothing; raising them lets in and starts exactly as many as fit.
+    ///
+    /// # Errors
+    /// As [`Options::check`]; nothing is changed.
+    pub fn set_limits(
+        &mut self,
+        now: Time,
+        concurrency: usize,
+        capacity: usize,
+    ) -> Result<(), OptionsError> {
+        self.advance_clock(now);
+        Options::new().concurrency(concurrency).capacity(capacity).check()?;
+        self.change_limits(concurrency as u32, capacity as u32);
+        Ok(())
+    }
+
     // commands: offers
 
     /// A new source. `None` where the dispatcher is closed, or there are 2^20 sources.
@@ -155,6 +226,7 @@ impl Dispatcher {
             return None;
         }
         let was_single = self.sources.is_single();
+        self.ends_are_plain &= !options.acknowledged;
         let source = self.sources.open(options, self.capacity, self.tally.started);
         if was_single && !self.sources.is_single() {
             // the first source was alone until now, and its turns were not noted
@@ -222,6 +294,15 @@ impl Dispatcher {
         }
     }
 
+    /// Says whether what comes out of a source is taken by somebody, who says when that is done: `on_result`, or an
+    /// iteration. Without, an item is completed when it is settled.
+    pub fn taking(&mut self, now: Time, source: Source, taking: bool) {
+        self.advance_clock(now);
+        if let Some((_, state)) = self.sources.get_mut(source) {
+            state.taking = taking;
+        }
+    }
+
     // commands: attempts
 
     /// Says that an attempt ended.
@@ -244,6 +325,12 @@ impl Dispatcher {
         self.cancel_item(handle)
     }
 
+    /// Lets a lane go on that is halted. False where it is not, or its source is revoked.
+    pub fn resume_lane(&mut self, now: Time, lane: Lane, how: Resume) -> bool {
+        self.advance_clock(now);
+        self.resume(lane, how)
+    }
+
     // commands: results
 
     /// Says that a result which was lent is taken: its unit of capacity comes back. False where it is not lent.
@@ -261,6 +348,35 @@ impl Dispatcher {
     }
 
     // commands: stopping
+
+    /// Cuts off what comes out of a source: a callback of the user's failed at this position. As under
+    /// [`OnFailure::Fail`] what is before it still comes out; what is there or after it is cancelled. An earlier failure
+    /// stays.
+    pub fn stop(&mut self, now: Time, source: Source, from: Seq) {
+        self.advance_clock(now);
+        if let Some(index) = self.sources.find(source) {
+            self.cut_off_from(index, from);
+        }
+    }
+
+    /// The source is given up, in good order: nothing of it starts, is retried or resumed any more, and what does not
+    /// run is handed back. What runs or is being handed over may end until the timeout, which then
+    /// [fences](Self::fence) it; what is settled comes out.
+    pub fn revoke(&mut self, now: Time, source: Source, timeout: Option<core::time::Duration>) {
+        self.advance_clock(now);
+        if let Some(index) = self.sources.find(source) {
+            self.revoke_source(index, timeout);
+        }
+    }
+
+    /// The source is lost: nothing comes out of it any more, and what runs is signalled and ignored. Its lanes stay
+    /// taken until their handlers have ended.
+    pub fn fence(&mut self, now: Time, source: Source) {
+        self.advance_clock(now);
+        if let Some(index) = self.sources.find(source) {
+            self.fence_source(index);
+        }
+    }
 
     /// Accepts nothing more and lets the rest drain. At the timeout what runs is signalled and gets a grace of 0.25 s;
     /// what still runs then is reported as detached. Without a timeout it waits for ever. A second call can only
@@ -283,6 +399,9 @@ impl Dispatcher {
     #[inline]
     #[must_use]
     pub fn poll_dispatch(&mut self) -> Option<Run> {
+        if self.aside > 0 {
+            return self.start_aside();
+        }
         // most often there is nothing: asked after every command
         if self.line.is_empty() || self.tally.running >= self.concurrency {
             None
@@ -302,7 +421,7 @@ impl Dispatcher {
     #[inline]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.phase.due()
+        self.next_due()
     }
 
     /// The slot of a handle; a stale one is counted.

@@ -45,7 +45,7 @@ impl Dispatcher {
         let what = match verdict {
             Verdict::Ok => What::Ok,
             Verdict::Failed => What::Failed,
-            Verdict::Cancelled(_) => return None,
+            Verdict::Nothing(_) => return None,
         };
         item.state = State::Lent(verdict);
         state.lent = slot;
@@ -59,12 +59,16 @@ impl Dispatcher {
     #[inline(always)]
     pub(super) fn take_back(&mut self, handle: Handle) -> bool {
         let Some((slot, index)) = self.lent(handle) else { return false };
+        if !self.ends_are_plain {
+            self.note_delivered(slot);
+        }
         self.tally.released += 1;
         let state = self.sources.unlink(&mut self.items, slot);
         self.items.remove(slot);
-        let is_next_cancelled = state.order.head().is_some_and(|head| {
-            matches!(self.items[head].state, State::Held(Verdict::Cancelled(_)))
-        });
+        let is_next_cancelled = state
+            .order
+            .head()
+            .is_some_and(|head| matches!(self.items[head].state, State::Held(Verdict::Nothing(_))));
         if is_next_cancelled || state.ended || state.starved {
             self.follow(index);
         } else if self.heads_apart || self.overflowed {
@@ -96,30 +100,55 @@ impl Dispatcher {
     pub(super) fn cut_off(&mut self, slot: u32) {
         let (index, seq) = (self.items[slot].source, self.items[slot].seq);
         let failed = matches!(self.items[slot].state, State::Held(Verdict::Failed));
+        self.sources[index].failed = if failed { slot } else { NIL };
+        self.cut_off_at(index, seq, Some(slot));
+    }
+
+    /// Cuts off what comes out at a position, unless it is cut off there or before: a callback failed.
+    pub(super) fn cut_off_from(&mut self, index: u32, from: Seq) {
+        let is_earlier = match self.sources[index].cut {
+            Cut::Nowhere => true,
+            Cut::After(position) => from < position,
+            Cut::Unsettled | Cut::Everything => false,
+        };
+        if is_earlier {
+            self.sources[index].failed = NIL;
+            self.cut_off_at(index, from, None);
+            self.note_drained(index);
+        }
+    }
+
+    /// Cancels what is at a position or behind it, but for the item that failed there, and accepts no more.
+    fn cut_off_at(&mut self, index: u32, position: Seq, failed: Option<u32>) {
         let state = &mut self.sources[index];
         state.ended = true;
-        state.failed = if failed { slot } else { NIL };
-        state.cut = if self.ordered { Cut::After(seq) } else { Cut::Unsettled };
+        state.cut = if self.ordered { Cut::After(position) } else { Cut::Unsettled };
         self.tell_starved(index);
         self.bring_early(index);
-        let order = &self.sources[index].order;
-        let first = if self.ordered { order.after(&self.items, slot) } else { order.head() };
-        let behind = core::iter::successors(first, |other| order.after(&self.items, *other));
-        let behind: Vec<u32> = behind.filter(|other| *other != slot).collect();
-        for other in behind {
+        for other in self.items_of(index) {
+            let is_before = self.ordered && self.items[other].seq < position;
+            if is_before || failed == Some(other) {
+                continue;
+            }
             match self.items[other].state {
-                State::Early | State::Waiting | State::Ready => {
-                    self.settle_unstarted(other, Why::Failure);
-                }
-                State::Running => self.signal(other, Why::Failure),
+                State::Early
+                | State::Waiting
+                | State::Ready
+                | State::Backoff
+                | State::HandOver
+                | State::Halted => self.settle_unstarted(other, Why::Failure),
+                State::Running | State::HandingOver => self.signal(other, Why::Failure),
                 State::Held(verdict) => {
                     // unordered, what was settled before comes out before
-                    if self.ordered || matches!(verdict, Verdict::Cancelled(_)) {
+                    if self.ordered || matches!(verdict, Verdict::Nothing(_)) {
                         self.pass(other);
                     }
                 }
                 State::Free | State::Lent(_) | State::Detached => {}
             }
+        }
+        for other in self.sources.indices().filter(|other| *other != index).collect::<Vec<_>>() {
+            self.give_back(other);
         }
     }
 
@@ -137,14 +166,12 @@ impl Dispatcher {
     /// Lets an item leave without a result, wherever it is in the order.
     pub(super) fn pass(&mut self, slot: u32) {
         let index = self.items[slot].source;
-        let why = if let State::Held(Verdict::Cancelled(why)) = self.items[slot].state {
-            why
-        } else {
-            Why::Failure
+        let why = match self.items[slot].state {
+            State::Held(Verdict::Nothing(why)) => why,
+            _ if self.sources[index].cut == Cut::Everything => Why::Fenced,
+            _ => Why::Failure,
         };
-        let handle = self.items.handle(slot);
-        self.events.push_back(Event::Passed { handle, why });
-        self.leave(slot);
+        self.leave_untaken(slot, why);
         self.note_drained(index);
     }
 
@@ -170,15 +197,58 @@ impl Dispatcher {
     }
 
     /// Passes over the heads that give no result.
-    fn pass_heads(&mut self, index: u32) {
+    pub(super) fn pass_heads(&mut self, index: u32) {
         if !self.ordered {
             return;
         }
         while let Some(slot) = self.sources[index].order.head() {
-            let State::Held(Verdict::Cancelled(why)) = self.items[slot].state else { return };
-            let handle = self.items.handle(slot);
-            self.events.push_back(Event::Passed { handle, why });
-            self.leave(slot);
+            let State::Held(Verdict::Nothing(why)) = self.items[slot].state else { return };
+            self.leave_untaken(slot, why);
+        }
+    }
+
+    /// Lets an item leave of which nothing comes out.
+    fn leave_untaken(&mut self, slot: u32, why: Why) {
+        let (handle, state) = (self.items.handle(slot), &self.sources[self.items[slot].source]);
+        let is_done = matches!(why, Why::Skipped | Why::DeadLettered);
+        if is_done && state.acknowledged && state.taking && self.is_before_cut(slot) {
+            self.events.push_back(Event::Completed { handle });
+        }
+        self.events.push_back(Event::Passed { handle, why });
+        self.leave(slot);
+    }
+
+    /// Passes over a settled item of a source that is lost.
+    pub(super) fn pass_fenced(&mut self, slot: u32) {
+        let is_listed =
+            matches!(self.items[slot].state, State::Held(Verdict::Ok | Verdict::Failed));
+        if !self.ordered && is_listed {
+            let index = self.items[slot].source;
+            self.sources[index].settled.remove(&mut self.items, slot);
+        }
+        self.pass(slot);
+    }
+
+    /// Tells that an item is completed by its settlement, where nobody takes results.
+    pub(super) fn note_settled(&mut self, slot: u32) {
+        let item = &self.items[slot];
+        let state = &self.sources[item.source];
+        let is_done = matches!(
+            item.state,
+            State::Held(Verdict::Ok | Verdict::Nothing(Why::Skipped | Why::DeadLettered))
+        );
+        if is_done && state.acknowledged && !state.taking && state.cut != Cut::Everything {
+            self.events.push_back(Event::Completed { handle: item.handle });
+        }
+    }
+
+    /// Tells that an item is completed by being taken.
+    fn note_delivered(&mut self, slot: u32) {
+        let item = &self.items[slot];
+        let state = &self.sources[item.source];
+        let is_done = item.state == State::Lent(Verdict::Ok);
+        if is_done && state.acknowledged && state.taking && state.cut != Cut::Everything {
+            self.events.push_back(Event::Completed { handle: item.handle });
         }
     }
 
@@ -213,6 +283,7 @@ impl Dispatcher {
     fn drained(&mut self, index: u32) {
         let source = self.sources.id(index);
         self.events.push_back(Event::Drained { source });
+        self.forget_revoke(index);
         self.sources.close(index);
         self.note_over();
     }

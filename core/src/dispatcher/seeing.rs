@@ -6,8 +6,9 @@ use core::time::Duration;
 use super::Dispatcher;
 use super::shutdown::Phase;
 use super::sources::{Sequenced, SourceState};
+use crate::event::Why;
 use crate::ids::{Handle, Seq, Source};
-use crate::slots::{NIL, State};
+use crate::slots::{NIL, State, Verdict};
 use crate::stats::{Blocked, BlockedState, Stats};
 use crate::time::Time;
 
@@ -16,8 +17,12 @@ use crate::time::Time;
 pub(super) struct Tally {
     pub(super) accepted: u64,
     pub(super) started: u64,
+    pub(super) retried: u64,
+    pub(super) timed_out: u64,
     pub(super) ok: u64,
     pub(super) failed: u64,
+    pub(super) skipped: u64,
+    pub(super) dead_lettered: u64,
     pub(super) cancelled: u64,
     pub(super) released: u64,
     pub(super) ignored: u64,
@@ -27,6 +32,21 @@ pub(super) struct Tally {
     pub(super) stale: u64,
     pub(super) queued: u32,
     pub(super) running: u32,
+    pub(super) backing_off: u32,
+    pub(super) handing_over: u32,
+    pub(super) halted: u32,
+}
+
+impl Tally {
+    pub(super) fn settled(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Ok => self.ok += 1,
+            Verdict::Failed => self.failed += 1,
+            Verdict::Nothing(Why::Skipped) => self.skipped += 1,
+            Verdict::Nothing(Why::DeadLettered) => self.dead_lettered += 1,
+            Verdict::Nothing(_) => self.cancelled += 1,
+        }
+    }
 }
 
 impl Dispatcher {
@@ -48,11 +68,17 @@ impl Dispatcher {
         let oldest = self.sources.indices().filter_map(|index| self.waits_since(index)).min();
         let tally = &self.tally;
         let in_flight = tally.accepted - tally.released;
+        let pending =
+            tally.queued + tally.running + tally.backing_off + tally.handing_over + tally.halted;
         Stats {
             accepted: tally.accepted,
             started: tally.started,
+            retried: tally.retried,
+            timed_out: tally.timed_out,
             ok: tally.ok,
             failed: tally.failed,
+            skipped: tally.skipped,
+            dead_lettered: tally.dead_lettered,
             cancelled: tally.cancelled,
             released: tally.released,
             ignored: tally.ignored,
@@ -62,7 +88,10 @@ impl Dispatcher {
             stale: tally.stale,
             queued: tally.queued.into(),
             running: tally.running.into(),
-            held: in_flight - u64::from(tally.queued) - u64::from(tally.running),
+            backing_off: tally.backing_off.into(),
+            handing_over: tally.handing_over.into(),
+            halted: tally.halted.into(),
+            held: in_flight - u64::from(pending),
             in_flight,
             concurrency: self.concurrency.into(),
             capacity: self.capacity.into(),
@@ -90,17 +119,28 @@ impl Dispatcher {
                 age: age(now, sequenced.since),
                 waiting: source.in_flight.into(),
                 state: BlockedState::Missing,
+                next_deadline: None,
             });
         };
         let item = &self.items[slot];
         let state = match item.state {
+            State::Waiting | State::Ready if self.paused => BlockedState::Paused,
             State::Free | State::Early | State::Waiting | State::Ready => BlockedState::Queued,
             State::Running | State::Detached => BlockedState::Running,
+            State::Backoff => BlockedState::BackingOff,
+            State::HandOver | State::HandingOver => BlockedState::HandingOver,
+            State::Halted => BlockedState::Halted,
             State::Held(_) | State::Lent(_) => BlockedState::Untaken,
         };
         let (seq, attempt): (Seq, u32) = (item.seq, item.attempt);
         let waiting = u64::from(source.in_flight) - 1;
-        Some(Blocked { seq, attempt, age: age(now, item.accepted), waiting, state })
+        let limits = [&self.timeout, &self.total_timeout];
+        let limits = limits.into_iter().flatten().filter_map(|limit| limit.due(slot));
+        let alarm = self.troubles.get(slot, item.handle).and_then(|trouble| trouble.alarm);
+        let due = limits.chain(alarm.map(|alarm| alarm.due)).min();
+        let next_deadline = due.map(|due| age(due, now));
+        let age = age(now, item.accepted);
+        Some(Blocked { seq, attempt, age, waiting, state, next_deadline })
     }
 
     /// Whether an item cannot be done before another is: it is that one, it is behind it in the order of release or in a
@@ -112,7 +152,8 @@ impl Dispatcher {
             return false;
         };
         let (item, other) = (&self.items[slot], &self.items[other]);
-        let is_queued = matches!(item.state, State::Early | State::Waiting | State::Ready);
+        let is_queued =
+            matches!(item.state, State::Early | State::Waiting | State::Ready | State::Backoff);
         if is_queued && other.state == State::Running && self.concurrency == 1 {
             return true;
         }
@@ -132,7 +173,9 @@ impl Dispatcher {
     #[must_use]
     pub fn is_deadlocked(&self, waiting: &[Handle]) -> bool {
         let running = self.tally.running as usize;
-        if waiting.len() < running {
+        // what is due some day may give a unit back
+        let is_pending = self.aside > u32::from(self.paused) || self.next_due().is_some();
+        if waiting.len() < running || is_pending {
             return false;
         }
         let mut slots: Vec<u32> = waiting.iter().filter_map(|it| self.items.find(*it)).collect();

@@ -45,9 +45,15 @@ impl Dispatcher {
         let deadline = timeout.map(|timeout| self.now.after(timeout));
         match self.phase {
             Phase::Open => {
+                self.set_paused(false);
                 self.phase = Phase::Draining(deadline);
                 for index in self.sources.indices().collect::<Vec<_>>() {
                     self.end_source(index);
+                }
+                for lane in self.halted_lanes().collect::<Vec<_>>() {
+                    if let Some(slot) = self.owner_of(lane) {
+                        self.settle_halted(slot);
+                    }
                 }
                 self.note_over();
             }
@@ -57,7 +63,7 @@ impl Dispatcher {
             Phase::Grace(_) | Phase::Over => {}
         }
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            self.fire_due();
+            self.stop_when_due();
         }
     }
 
@@ -69,12 +75,18 @@ impl Dispatcher {
         self.note_drained(index);
     }
 
-    /// Fires the limit or the grace, if it is due.
-    pub(super) fn fire_due(&mut self) {
-        match self.phase {
-            Phase::Draining(Some(deadline)) if deadline <= self.now => self.stop(),
-            Phase::Grace(until) if until <= self.now => self.detach(),
-            Phase::Open | Phase::Draining(_) | Phase::Grace(_) | Phase::Over => {}
+    /// While paused nothing starts. Closing ends a pause, and there is none after it.
+    pub(super) fn set_paused(&mut self, paused: bool) {
+        let paused = paused && self.phase == Phase::Open;
+        self.aside -= u32::from(self.paused);
+        self.aside += u32::from(paused);
+        self.paused = paused;
+    }
+
+    /// Stops at once where the time is over already.
+    fn stop_when_due(&mut self) {
+        if matches!(self.phase, Phase::Draining(Some(deadline)) if deadline <= self.now) {
+            self.stop_all();
         }
     }
 
@@ -93,7 +105,7 @@ impl Dispatcher {
                 Some(Why::Closed)
             }
             Verdict::Ok | Verdict::Failed => None,
-            Verdict::Cancelled(why) => Some(why),
+            Verdict::Nothing(why) => Some(why),
         };
         let (handle, index) = (self.items.handle(slot), self.items[slot].source);
         self.events.push_back(Event::Left { handle, rest, why });
@@ -102,14 +114,17 @@ impl Dispatcher {
     }
 
     /// Reports what does not run, and signals what does.
-    fn stop(&mut self) {
+    pub(super) fn stop_all(&mut self) {
         self.phase = Phase::Grace(self.now.after(GRACE));
         for slot in self.everything() {
             match self.items[slot].state {
-                State::Early | State::Waiting | State::Ready => {
-                    self.settle_unstarted(slot, Why::Closed);
-                }
-                State::Running => self.signal(slot, Why::Closed),
+                State::Early
+                | State::Waiting
+                | State::Ready
+                | State::Backoff
+                | State::HandOver
+                | State::Halted => self.settle_unstarted(slot, Why::Closed),
+                State::Running | State::HandingOver => self.signal(slot, Why::Closed),
                 State::Held(_) | State::Lent(_) => self.leave_behind(slot, Rest::Settled),
                 State::Free | State::Detached => {}
             }
@@ -117,12 +132,22 @@ impl Dispatcher {
     }
 
     /// Reports what still runs.
-    fn detach(&mut self) {
+    pub(super) fn detach(&mut self) {
         for slot in self.everything() {
             let (handle, index) = (self.items.handle(slot), self.items[slot].source);
             let why = self.items[slot].fate;
             self.events.push_back(Event::Left { handle, rest: Rest::Detached, why });
-            self.tally.running -= 1;
+            if self.items[slot].state == State::HandingOver {
+                self.leave_hand_over();
+            } else {
+                self.tally.running -= 1;
+            }
+            if let Some(limit) = &mut self.timeout {
+                limit.disarm(slot);
+            }
+            if let Some(limit) = &mut self.total_timeout {
+                limit.disarm(slot);
+            }
             self.tally.cancelled += 1;
             self.unlink(slot);
             self.items[slot].state = State::Detached;
@@ -132,13 +157,6 @@ impl Dispatcher {
 
     /// All items of all sources, in the order of each. None is early: closing has given up the gaps.
     fn everything(&self) -> Vec<u32> {
-        let mut slots = Vec::with_capacity(self.items.taken());
-        for index in self.sources.indices() {
-            let order = &self.sources[index].order;
-            slots.extend(core::iter::successors(order.head(), |slot| {
-                order.after(&self.items, *slot)
-            }));
-        }
-        slots
+        self.sources.indices().flat_map(|index| self.items_of(index)).collect()
     }
 }

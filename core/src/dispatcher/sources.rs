@@ -11,6 +11,7 @@ use crate::options::{SequencerOptions, SourceOptions};
 use crate::sequencer::Sequencer;
 use crate::slots::{Item, NIL};
 use crate::time::Time;
+use crate::timers::Alarm;
 
 /// One source.
 #[derive(Debug)]
@@ -19,6 +20,14 @@ pub(super) struct SourceState {
     id: Source,
     epoch: u32,
     pub(super) keyed: bool,
+    /// Completions are told.
+    pub(super) acknowledged: bool,
+    /// Somebody takes what comes out, and says when that is done.
+    pub(super) taking: bool,
+    /// It is given up: nothing of it starts any more.
+    pub(super) revoked: bool,
+    /// When it is fenced for that reason.
+    pub(super) revoke_alarm: Option<Alarm>,
     /// No more comes.
     pub(super) ended: bool,
     /// An offer was refused since the last event that says there is room.
@@ -53,6 +62,10 @@ impl SourceState {
             id: Source::NONE,
             epoch: 0,
             keyed: false,
+            acknowledged: false,
+            taking: false,
+            revoked: false,
+            revoke_alarm: None,
             ended: false,
             starved: false,
             cut: Cut::Nowhere,
@@ -94,7 +107,7 @@ impl Sequenced {
     }
 }
 
-/// Where what comes out is cut off by a failure.
+/// Where what comes out is cut off, by a failure or a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     Nowhere,
@@ -102,6 +115,8 @@ pub(super) enum Cut {
     After(Seq),
     /// Nothing that is not settled comes out: unordered, there are no positions.
     Unsettled,
+    /// Nothing comes out: the source is lost.
+    Everything,
 }
 
 /// The reorder buffer of a source whose caller gives the numbers.
@@ -149,6 +164,7 @@ impl Sources {
             id: Source::new(index, source.epoch),
             epoch: source.epoch,
             keyed: options.keyed,
+            acknowledged: options.acknowledged,
             next_seq: options.start.unwrap_or(0),
             sequenced,
             starts_before: starts,

@@ -137,7 +137,7 @@ fn the_failed_position_is_the_lowest() {
     let (mut d, source) = open(&Options::new().concurrency(3));
     let items = push(&mut d, source, 5);
     assert_eq!(runs(&mut d), items[..3]);
-    assert_eq!(d.complete(T0, items[1], 1, Outcome::Failed), Completion::Settled);
+    assert_eq!(d.complete(T0, items[1], 1, Outcome::FAILED), Completion::Settled);
     assert_eq!(d.failed(source), Some(items[1]));
     let passed = |handle, why| Event::Passed { handle, why };
     assert_eq!(
@@ -151,7 +151,7 @@ fn the_failed_position_is_the_lowest() {
     assert_eq!(runs(&mut d), [], "nothing behind it starts");
     assert_eq!(d.push(T0, source, None), Err(PushError::Closed));
     // a later failure at a lower position
-    assert_eq!(d.complete(T0, items[0], 1, Outcome::Failed), Completion::Settled);
+    assert_eq!(d.complete(T0, items[0], 1, Outcome::FAILED), Completion::Settled);
     assert_eq!(events(&mut d), [passed(items[1], Why::Failure)]);
     assert_eq!(take(&mut d, source), [(0, What::Failed)]);
     assert_eq!(d.complete(T0, items[2], 1, Outcome::Ok), Completion::Ignored);
@@ -166,7 +166,7 @@ fn unordered_nothing_comes_out_after_the_failure() {
     let items = push(&mut d, source, 4);
     assert_eq!(runs(&mut d), items[..3]);
     ok(&mut d, items[2]);
-    assert_eq!(d.complete(T0, items[1], 1, Outcome::Failed), Completion::Settled);
+    assert_eq!(d.complete(T0, items[1], 1, Outcome::FAILED), Completion::Settled);
     assert_eq!(d.complete(T0, items[0], 1, Outcome::Ok), Completion::Ignored);
     assert_eq!(take(&mut d, source), [(2, What::Ok), (1, What::Failed)]);
 }
@@ -176,7 +176,7 @@ fn emit_lets_the_rest_go_on() {
     let (mut d, source) = open(&Options::new().concurrency(2).on_failure(OnFailure::Emit));
     let items = push(&mut d, source, 2);
     assert_eq!(runs(&mut d), items);
-    assert_eq!(d.complete(T0, items[0], 1, Outcome::Failed), Completion::Settled);
+    assert_eq!(d.complete(T0, items[0], 1, Outcome::FAILED), Completion::Settled);
     ok(&mut d, items[1]);
     assert_eq!(take(&mut d, source), [(0, What::Failed), (1, What::Ok)]);
 }
@@ -233,7 +233,7 @@ fn old_handles_and_attempts_change_nothing_but_a_counter() {
     assert_eq!(runs(&mut d), [item]);
     assert_eq!(d.complete(T0, item, 2, Outcome::Ok), Completion::Stale);
     ok(&mut d, item);
-    assert_eq!(d.complete(T0, item, 1, Outcome::Failed), Completion::Stale);
+    assert_eq!(d.complete(T0, item, 1, Outcome::FAILED), Completion::Stale);
     assert_eq!(take(&mut d, source), [(0, What::Ok)]);
     assert_eq!(d.complete(T0, item, 1, Outcome::Ok), Completion::Stale);
     assert_eq!((d.stats(T0).stale, d.stats(T0).ok), (4, 1));

@@ -162,7 +162,7 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
         D: Delivery<R, E, I>,
     {
         let options = self.options.on_failure_or(OnFailure::Emit);
-        let is_fatal = options.on_failure == Some(OnFailure::Fail);
+        let is_fatal = options.policy() == OnFailure::Fail;
         let mut source = SourceOptions::new().keyed(self.key.is_some());
         if let Some(start) = self.start {
             source = source.sequenced(start);

@@ -313,7 +313,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         result: Result<R, E>,
         effects: &mut Effects<T, R, E, Q, I>,
     ) {
-        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::FAILED };
         let output = match result {
             Ok(value) => Output::Ok(value),
             Err(error) if self.is_fatal => Output::Fatal(Arc::new(error)),
@@ -321,7 +321,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         };
         match state.complete(run, outcome) {
             Completion::Settled => self.items[run.handle.slot().index()].output = Some(output),
-            Completion::Ignored | Completion::Stale => effects.trash.push(Trash::Output(output)),
+            Completion::Retrying | Completion::Ignored | Completion::Stale => {
+                effects.trash.push(Trash::Output(output))
+            }
         }
     }
 

@@ -70,7 +70,7 @@ impl<R, E> Mode<Result<R, E>> for Fallible {
 
     #[inline]
     fn outcome(output: &Result<R, E>) -> Outcome {
-        if output.is_ok() { Outcome::Ok } else { Outcome::Failed }
+        if output.is_ok() { Outcome::Ok } else { Outcome::FAILED }
     }
 
     #[inline]
@@ -103,7 +103,7 @@ where
     M: Mode<F::Output>,
 {
     pub(super) fn new(source: S, options: &Options, key: K, handler: H) -> Self {
-        let is_cut_by_failure = M::CAN_FAIL && options.on_failure != Some(OnFailure::Emit);
+        let is_cut_by_failure = M::CAN_FAIL && options.policy() != OnFailure::Emit;
         Self {
             engine: Engine::new(source, options, key, handler),
             is_cut_by_failure,

@@ -262,13 +262,16 @@ impl State {
     #[cold]
     fn tell(&mut self, event: Event, slots: &mut impl Slots) {
         match event {
-            Event::Signal { handle, attempt, .. } => slots.signal(Run { handle, attempt }),
+            Event::Signal { handle, attempt, .. } => {
+                slots.signal(Run { handle, attempt });
+            }
             Event::Passed { handle, why } => slots.passed(handle, why, self.failed()),
             Event::Left { handle, rest, why } => slots.left(handle, rest, why, self.failed()),
             Event::Lost { first, last, .. } => slots.lost(first, last),
             Event::Room { .. } => self.room = true,
             Event::LaneIdle { lane } => slots.lane_idle(lane),
             Event::Drained { .. } => self.drained = true,
+            Event::Expired { .. } | Event::Halted { .. } | Event::Completed { .. } => {}
         }
     }
 }

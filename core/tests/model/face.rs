@@ -32,6 +32,7 @@ impl Naive {
             open: true,
             ended: false,
             starved: false,
+            revoked: false,
             cut: Cut::Nowhere,
             failed: None,
             next_seq: 0,
@@ -138,7 +139,7 @@ impl Naive {
             (Stage::Running, None) if is_current => {
                 let verdict = match outcome {
                     Outcome::Ok => Verdict::Ok,
-                    Outcome::Failed => Verdict::Failed,
+                    Outcome::FAILED => Verdict::Failed,
                     Outcome::Cancelled => Verdict::Cancelled(Why::Cancelled),
                     other => panic!("unknown {other:?}"),
                 };

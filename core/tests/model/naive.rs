@@ -57,6 +57,7 @@ pub(crate) struct SourceModel {
     pub(crate) open: bool,
     pub(crate) ended: bool,
     pub(crate) starved: bool,
+    pub(crate) revoked: bool,
     pub(crate) cut: Cut,
     pub(crate) failed: Option<Handle>,
     pub(crate) next_seq: Seq,
@@ -341,13 +342,7 @@ impl Naive {
         source.failed = failed.then_some(handle);
         source.cut = if self.config.ordered { Cut::After(seq) } else { Cut::Unsettled };
         self.tell_starved(index);
-        let mut early: Vec<usize> = (0..self.items.len())
-            .filter(|at| self.items[*at].source == index && self.items[*at].turn.is_none())
-            .collect();
-        early.sort_by_key(|at| self.items[*at].seq);
-        for at in early {
-            self.items[at].turn = Some(self.tick());
-        }
+        self.bring_early(index);
         let ordered = self.config.ordered;
         let behind = self.order(index).into_iter().map(|at| self.items[at].clone());
         let behind: Vec<Item> =
@@ -363,6 +358,44 @@ impl Naive {
                 Stage::Settled(_) | Stage::Lent(_) | Stage::Detached => {}
             }
         }
+        for other in self.open_sources() {
+            if other != index {
+                self.give_back(other);
+            }
+        }
+    }
+
+    /// What came early has its turn: no more comes of the numbers before it.
+    fn bring_early(&mut self, source: usize) {
+        let mut early: Vec<usize> = (0..self.items.len())
+            .filter(|at| self.items[*at].source == source && self.items[*at].turn.is_none())
+            .collect();
+        early.sort_by_key(|at| self.items[*at].seq);
+        for at in early {
+            self.items[at].turn = Some(self.tick());
+        }
+    }
+
+    /// Nothing more of a source starts: what does not run is handed back.
+    fn give_back(&mut self, source: usize) {
+        if std::mem::replace(&mut self.sources[source].revoked, true) {
+            return;
+        }
+        self.sources[source].ended = true;
+        self.tell_starved(source);
+        self.bring_early(source);
+        let handles: Vec<Handle> =
+            self.order(source).into_iter().map(|at| self.items[at].handle).collect();
+        for handle in handles {
+            let Some(at) = self.find(handle) else { continue };
+            if matches!(self.items[at].stage, Stage::Early | Stage::Queued) {
+                self.settle(at, Verdict::Cancelled(Why::HandedBack));
+            }
+        }
+        if self.config.ordered {
+            self.pass_heads(source);
+        }
+        self.note_drained(source);
     }
 
     // leaving

@@ -141,7 +141,7 @@ impl Pair {
                 let Some(handle) = handle else { return Ok(()) };
                 return match command {
                     0 => self.complete(handle, attempt, Outcome::Ok),
-                    1 => self.complete(handle, attempt, Outcome::Failed),
+                    1 => self.complete(handle, attempt, Outcome::FAILED),
                     2 => self.cancel(handle),
                     3 => self.reject(handle),
                     4 => self.give_back(handle),
@@ -372,7 +372,7 @@ impl Pair {
         if by_abort {
             self.step(at_once(Act::Close { timeout: Some(1_000) }))?;
             self.step(Step { after: 1_000, act: Act::Timeout })?;
-            self.step(at_once(Act::Complete { running: 0, outcome: Outcome::Failed }))?;
+            self.step(at_once(Act::Complete { running: 0, outcome: Outcome::FAILED }))?;
             self.step(Step { after: 250_000, act: Act::Timeout })?;
             while !self.running.is_empty() {
                 self.step(at_once(Act::Complete { running: 0, outcome: Outcome::Ok }))?;

@@ -212,7 +212,7 @@ impl Mix {
 
     fn outcome(&self, lots: &mut Lots) -> Outcome {
         match lots.below(self.rough) {
-            0 => Outcome::Failed,
+            0 => Outcome::FAILED,
             1 => Outcome::Cancelled,
             _ => Outcome::Ok,
         }

@@ -62,7 +62,7 @@ impl Bench {
                 words.allow(2, &["attempt"]);
                 let outcome = match words.plain[1] {
                     "ok" => Outcome::Ok,
-                    "failed" => Outcome::Failed,
+                    "failed" => Outcome::FAILED,
                     "cancelled" => Outcome::Cancelled,
                     other => panic!("no outcome: {other}"),
                 };
@@ -73,7 +73,9 @@ impl Bench {
                     match self.dispatcher.complete(now, handle, attempt, outcome) {
                         Completion::Settled => "settled",
                         Completion::Ignored => "ignored",
+                        Completion::Retrying => "retrying",
                         Completion::Stale => "stale",
+                        other => panic!("no name for {other:?}"),
                     },
                 );
             }

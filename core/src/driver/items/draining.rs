@@ -37,9 +37,16 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
         let item = &self.items.items[handle.slot().index()];
         let failure = |kind| Failure::new(kind, item.seq, item.attempt, kept);
         match why {
+            Why::Closed
+            | Why::AttemptTimeout
+            | Why::DeadlineExceeded
+            | Why::Skipped
+            | Why::DeadLettered
+            | Why::KeyHalted
+            | Why::HandedBack
+            | Why::Fenced => failure(FailureKind::Closed),
             Why::Cancelled => failure(FailureKind::Cancelled),
             Why::Failure => failure(FailureKind::Closed).because_of(self.items.cause(failed)),
-            Why::Closed => failure(FailureKind::Closed),
         }
     }
 }

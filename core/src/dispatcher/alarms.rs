@@ -1,0 +1,131 @@
+//! Alarms: what is due when, and what it does. All that is due at one time goes off in one order.
+
+use alloc::vec::Vec;
+
+use super::Dispatcher;
+use super::shutdown::Phase;
+use crate::event::{Event, Why};
+use crate::options::OnFailure;
+use crate::slots::State;
+use crate::time::Time;
+use crate::timers::{Alarm, Kind, Limit};
+
+impl Dispatcher {
+    #[inline]
+    pub(super) fn next_due(&self) -> Option<Time> {
+        let limits = [&self.timeout, &self.total_timeout];
+        let limits = limits.into_iter().flatten().filter_map(Limit::first).map(|(due, _)| due);
+        let alarm = self.alarms.first().map(|alarm| alarm.due);
+        limits.chain(alarm).chain(self.phase.due()).min()
+    }
+
+    /// Fires all that is due, in the order in which it became due.
+    pub(super) fn fire_due(&mut self) {
+        while let Some(due) = self.next_due().filter(|due| *due <= self.now) {
+            match self.phase {
+                Phase::Draining(Some(deadline)) if deadline <= due => {
+                    self.stop_all();
+                    continue;
+                }
+                Phase::Grace(until) if until <= due => {
+                    self.detach();
+                    continue;
+                }
+                Phase::Open | Phase::Draining(_) | Phase::Grace(_) | Phase::Over => {}
+            }
+            for alarm in self.take_due(due) {
+                self.fire(alarm);
+            }
+        }
+    }
+
+    /// Everything that is due at a time, in order.
+    fn take_due(&mut self, due: Time) -> Vec<Alarm> {
+        let mut fired = Vec::new();
+        while let Some(alarm) = self.alarms.first().copied().filter(|alarm| alarm.due <= due) {
+            self.alarms.remove(&alarm);
+            fired.push(alarm);
+        }
+        let items = &self.items;
+        let limits = [(Kind::Total, &mut self.total_timeout), (Kind::Attempt, &mut self.timeout)];
+        for (kind, limit) in limits {
+            let Some(limit) = limit else { continue };
+            while let Some((_, slot)) = limit.first().filter(|(first, _)| *first <= due) {
+                limit.disarm(slot);
+                let item = &items[slot];
+                fired.push(Alarm { due, kind, source: item.source, seq: item.seq, slot });
+            }
+        }
+        fired.sort_unstable();
+        fired
+    }
+
+    /// One alarm. What an earlier one of the same time has settled is passed over.
+    fn fire(&mut self, alarm: Alarm) {
+        let slot = alarm.slot;
+        match alarm.kind {
+            Kind::Revoke => self.fence_source(alarm.source),
+            Kind::Total => self.expire(slot),
+            Kind::Attempt => {
+                if self.items[slot].state == State::Running && self.items[slot].fate.is_none() {
+                    self.tally.timed_out += 1;
+                    self.signal(slot, Why::AttemptTimeout);
+                }
+            }
+            Kind::HandOver | Kind::Retry => {
+                // it may have been settled by an alarm of the same time
+                let handle = self.items.handle(slot);
+                let trouble = self.troubles.get(slot, handle);
+                if trouble.is_some_and(|trouble| trouble.alarm == Some(alarm)) {
+                    let is_retry = alarm.kind == Kind::Retry;
+                    let due = if is_retry { &mut self.retries } else { &mut self.hand_overs };
+                    due.insert(alarm);
+                }
+            }
+        }
+    }
+
+    /// Fails an item whose total time is over, wherever it is.
+    fn expire(&mut self, slot: u32) {
+        let handle = self.items.handle(slot);
+        match self.items[slot].state {
+            State::Running => {
+                if self.items[slot].fate.is_none() {
+                    self.tally.timed_out += 1;
+                    self.signal(slot, Why::DeadlineExceeded);
+                }
+            }
+            State::Early | State::Waiting => {
+                self.events.push_back(Event::Expired { handle });
+                let needs_its_turn = self.items[slot].state == State::Early
+                    || matches!(self.on_failure, OnFailure::DeadLetter | OnFailure::HaltKey);
+                if needs_its_turn {
+                    // it would be handed over, or hold its lane, at the same time as one before it
+                    self.items[slot].is_rejected = true;
+                } else {
+                    self.withdraw(slot);
+                    self.fail_out_of_turn(slot);
+                }
+            }
+            State::Ready => {
+                self.events.push_back(Event::Expired { handle });
+                self.leave_line(slot);
+                let source = self.items[slot].source;
+                self.fail_for_good(slot);
+                self.note_head(source);
+            }
+            State::Backoff => {
+                self.events.push_back(Event::Expired { handle });
+                self.leave_backoff(slot);
+                self.fail_for_good(slot);
+            }
+            State::Free
+            | State::HandOver
+            | State::HandingOver
+            | State::Halted
+            | State::Held(_)
+            | State::Lent(_)
+            | State::Detached => {}
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Ownership: sources that are given up in good order, or lost.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Dispatcher;
+use super::sources::Cut;
+use crate::event::Why;
+use crate::slots::State;
+use crate::timers::{Alarm, Kind};
+
+impl Dispatcher {
+    pub(super) fn revoke_source(&mut self, index: u32, timeout: Option<Duration>) {
+        self.give_back(index);
+        let Some(timeout) = timeout.filter(|_| self.sources[index].is_open()) else { return };
+        let due = self.now.after(timeout);
+        let alarm = Alarm { due, kind: Kind::Revoke, source: index, seq: 0, slot: 0 };
+        // a second call can only shorten the time
+        let earlier = self.sources[index].revoke_alarm.filter(|earlier| *earlier <= alarm);
+        if earlier.is_none() {
+            self.forget_revoke(index);
+            self.sources[index].revoke_alarm = Some(alarm);
+            self.alarms.insert(alarm);
+        }
+    }
+
+    /// Hands back what does not run, and lets nothing more in.
+    pub(super) fn give_back(&mut self, index: u32) {
+        let state = &mut self.sources[index];
+        if state.revoked {
+            return;
+        }
+        state.revoked = true;
+        state.ended = true;
+        self.tell_starved(index);
+        self.bring_early(index);
+        for slot in self.items_of(index) {
+            match self.items[slot].state {
+                State::Early | State::Waiting | State::Ready | State::Backoff | State::Halted => {
+                    self.settle_unstarted(slot, Why::HandedBack);
+                }
+                State::Free
+                | State::Running
+                | State::HandOver
+                | State::HandingOver
+                | State::Held(_)
+                | State::Lent(_)
+                | State::Detached => {}
+            }
+        }
+        // some that came early were cancelled before
+        self.pass_heads(index);
+        self.note_drained(index);
+    }
+
+    pub(super) fn fence_source(&mut self, index: u32) {
+        let state = &mut self.sources[index];
+        if !state.is_open() || state.cut == Cut::Everything {
+            return;
+        }
+        state.revoked = true;
+        state.ended = true;
+        state.cut = Cut::Everything;
+        self.forget_revoke(index);
+        self.tell_starved(index);
+        self.bring_early(index);
+        for slot in self.items_of(index) {
+            match self.items[slot].state {
+                State::Early
+                | State::Waiting
+                | State::Ready
+                | State::Backoff
+                | State::HandOver
+                | State::Halted => self.settle_unstarted(slot, Why::Fenced),
+                State::Running | State::HandingOver => self.signal(slot, Why::Fenced),
+                State::Held(_) => self.pass_fenced(slot),
+                // whoever has it says when it is done with it
+                State::Free | State::Lent(_) | State::Detached => {}
+            }
+        }
+        self.note_drained(index);
+    }
+
+    pub(super) fn forget_revoke(&mut self, index: u32) {
+        if let Some(alarm) = self.sources[index].revoke_alarm.take() {
+            self.alarms.remove(&alarm);
+        }
+    }
+
+    /// The items of a source in their order.
+    pub(super) fn items_of(&self, index: u32) -> Vec<u32> {
+        let order = &self.sources[index].order;
+        core::iter::successors(order.head(), |slot| order.after(&self.items, *slot)).collect()
+    }
+}
