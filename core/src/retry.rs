@@ -140,7 +140,7 @@ impl Retry {
         }
         let seed = self.seed.unwrap_or(0);
         let draw = split_mix(split_mix(seed ^ seq) ^ u64::from(run));
-        ((u128::from(bound) + 1) * u128::from(draw) >> 64) as u64
+        (((u128::from(bound) + 1) * u128::from(draw)) >> 64) as u64
     }
 
     fn bound(&self, nth: u32) -> u64 {

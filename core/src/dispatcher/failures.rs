@@ -94,11 +94,7 @@ impl Dispatcher {
         if self.on_failure != OnFailure::HaltKey || self.items[slot].lane.is_some() {
             return self.on_failure;
         }
-        match self.on_failure_without_lane {
-            // there is no lane to halt
-            OnFailure::HaltKey => OnFailure::Fail,
-            policy => policy,
-        }
+        self.on_failure_without_lane
     }
 
     /// When the next attempt is due, if there is one.

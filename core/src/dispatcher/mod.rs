@@ -128,7 +128,13 @@ impl Dispatcher {
             capacity: options.effective_capacity() as u32,
             ordered: options.ordered,
             on_failure: options.policy(),
-            on_failure_without_lane: options.on_failure_or,
+            on_failure_without_lane: match options.on_failure_or {
+                // there is no lane to halt
+                OnFailure::HaltKey => OnFailure::Fail,
+                OnFailure::Fail | OnFailure::Emit | OnFailure::Skip | OnFailure::DeadLetter => {
+                    options.on_failure_or
+                }
+            },
             retry: options.retry.clone(),
             timeout: options.timeout.map(Limit::new),
             total_timeout: options.total_timeout.map(Limit::new),

@@ -166,10 +166,13 @@ impl Dispatcher {
     /// Lets an item leave without a result, wherever it is in the order.
     pub(super) fn pass(&mut self, slot: u32) {
         let index = self.items[slot].source;
-        let why = match self.items[slot].state {
-            State::Held(Verdict::Nothing(why)) => why,
-            _ if self.sources[index].cut == Cut::Everything => Why::Fenced,
-            _ => Why::Failure,
+        let is_lost = self.sources[index].cut == Cut::Everything;
+        let why = if let State::Held(Verdict::Nothing(why)) = self.items[slot].state {
+            why
+        } else if is_lost {
+            Why::Fenced
+        } else {
+            Why::Failure
         };
         self.leave_untaken(slot, why);
         self.note_drained(index);

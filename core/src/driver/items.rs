@@ -322,7 +322,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         match state.complete(run, outcome) {
             Completion::Settled => self.items[run.handle.slot().index()].output = Some(output),
             Completion::Retrying | Completion::Ignored | Completion::Stale => {
-                effects.trash.push(Trash::Output(output))
+                effects.trash.push(Trash::Output(output));
             }
         }
     }

@@ -141,7 +141,7 @@ impl Naive {
                     Outcome::Ok => Verdict::Ok,
                     Outcome::FAILED => Verdict::Failed,
                     Outcome::Cancelled => Verdict::Cancelled(Why::Cancelled),
-                    other => panic!("unknown {other:?}"),
+                    other @ (Outcome::Failed { .. } | _) => panic!("unknown {other:?}"),
                 };
                 self.settle(at, verdict);
                 Completion::Settled

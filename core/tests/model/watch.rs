@@ -187,7 +187,10 @@ impl Watch {
                 holds(!inside, "a drained source is empty")
             }
             Event::Lost { .. } => Ok(()),
-            other => Err(format!("unknown {other:?}")),
+            other
+            @ (Event::Expired { .. } | Event::Halted { .. } | Event::Completed { .. } | _) => {
+                Err(format!("unknown {other:?}"))
+            }
         }
     }
 
