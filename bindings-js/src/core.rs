@@ -184,7 +184,7 @@ impl Core {
     pub fn complete(&mut self, now: f64, slot: i32, attempt: i32, outcome: i32) -> i32 {
         let outcome = match outcome {
             0 => Outcome::Ok,
-            1 => Outcome::FAILED,
+            1 => Outcome::Failed,
             _ => Outcome::Cancelled,
         };
         let handle = self.handle(slot);

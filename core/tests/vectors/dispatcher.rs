@@ -295,6 +295,9 @@ impl Bench {
             Event::Room { source } => format!("room source={}", self.source_name(source)),
             Event::LaneIdle { lane } => format!("lane_idle lane={}", lane.number()),
             Event::Drained { source } => format!("drained source={}", self.source_name(source)),
+            Event::Expired { handle } => format!("expired item={}", self.name(handle)),
+            Event::Halted { handle } => format!("halted item={}", self.name(handle)),
+            Event::Completed { handle } => format!("completed item={}", self.name(handle)),
             other => panic!("unknown event {other:?}"),
         }
     }
@@ -303,6 +306,13 @@ impl Bench {
         let what = match release.what {
             What::Ok => "ok",
             What::Failed => "failed",
+            Why::AttemptTimeout => "attempt_timeout",
+            Why::DeadlineExceeded => "deadline_exceeded",
+            Why::Skipped => "skipped",
+            Why::DeadLettered => "dead_lettered",
+            Why::KeyHalted => "key_halted",
+            Why::HandedBack => "handed_back",
+            Why::Fenced => "fenced",
             other => panic!("unknown {other:?}"),
         };
         let (seq, attempt, name) = (release.seq, release.attempt, self.name(release.handle));
@@ -351,6 +361,13 @@ fn reason(why: Why) -> &'static str {
         Why::Cancelled => "cancelled",
         Why::Failure => "failure",
         Why::Closed => "closed",
+        Why::AttemptTimeout => "attempt_timeout",
+        Why::DeadlineExceeded => "deadline_exceeded",
+        Why::Skipped => "skipped",
+        Why::DeadLettered => "dead_lettered",
+        Why::KeyHalted => "key_halted",
+        Why::HandedBack => "handed_back",
+        Why::Fenced => "fenced",
         other => panic!("unknown {other:?}"),
     }
 }
@@ -360,6 +377,13 @@ fn refusal(error: PushError) -> &'static str {
         PushError::Full => "full",
         PushError::Closed => "closed",
         PushError::Numbering => "numbering",
+        Why::AttemptTimeout => "attempt_timeout",
+        Why::DeadlineExceeded => "deadline_exceeded",
+        Why::Skipped => "skipped",
+        Why::DeadLettered => "dead_lettered",
+        Why::KeyHalted => "key_halted",
+        Why::HandedBack => "handed_back",
+        Why::Fenced => "fenced",
         other => panic!("unknown {other:?}"),
     }
 }
