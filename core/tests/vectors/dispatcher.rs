@@ -306,13 +306,6 @@ impl Bench {
         let what = match release.what {
             What::Ok => "ok",
             What::Failed => "failed",
-            Why::AttemptTimeout => "attempt_timeout",
-            Why::DeadlineExceeded => "deadline_exceeded",
-            Why::Skipped => "skipped",
-            Why::DeadLettered => "dead_lettered",
-            Why::KeyHalted => "key_halted",
-            Why::HandedBack => "handed_back",
-            Why::Fenced => "fenced",
             other => panic!("unknown {other:?}"),
         };
         let (seq, attempt, name) = (release.seq, release.attempt, self.name(release.handle));
