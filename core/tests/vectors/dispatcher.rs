@@ -370,13 +370,6 @@ fn refusal(error: PushError) -> &'static str {
         PushError::Full => "full",
         PushError::Closed => "closed",
         PushError::Numbering => "numbering",
-        Why::AttemptTimeout => "attempt_timeout",
-        Why::DeadlineExceeded => "deadline_exceeded",
-        Why::Skipped => "skipped",
-        Why::DeadLettered => "dead_lettered",
-        Why::KeyHalted => "key_halted",
-        Why::HandedBack => "handed_back",
-        Why::Fenced => "fenced",
         other => panic!("unknown {other:?}"),
     }
 }
