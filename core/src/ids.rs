@@ -123,6 +123,28 @@ impl Source {
     }
 }
 
+/// An id that a [`Watermark`](crate::Watermark) received: which it was of all that it ever received.
+///
+/// One of an earlier generation is stale: completing it changes nothing but a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// The mark with these bits. Bits that no watermark gave make a stale mark, and no error.
+    #[inline]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The bits: how many ids were received before it.
+    #[inline]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

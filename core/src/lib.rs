@@ -3,6 +3,8 @@
 //! - [`InOrderExt`]: a stream in, its results out in order.
 //! - [`Processor`]: a long-lived one, for items that come one by one from anywhere; a ticket for each.
 //! - [`ReorderBuffer`]: arrivals out of order, by sequence number.
+//! - [`Watermark`], [`Checkpoint`]: up to where a source is done, and what is done beyond that, to be acknowledged and
+//!   to go on from.
 //! - [`Dispatcher`], [`Sequencer`]: the state machines behind them, without IO, clock, threads or payloads.
 //!
 //! Four knobs: how many run at once ([`Options::concurrency`]); whether those with the same key run one after the other
@@ -86,6 +88,8 @@
 
 extern crate alloc;
 
+mod base32768;
+mod checkpoint;
 mod dispatcher;
 #[cfg(feature = "futures")]
 mod driver;
@@ -101,7 +105,9 @@ mod slots;
 mod stats;
 mod time;
 mod timers;
+mod watermark;
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use dispatcher::Dispatcher;
 #[cfg(feature = "futures-timer")]
 pub use driver::FuturesTimer;
@@ -115,7 +121,7 @@ pub use driver::{
     RefusedKind, Report, Results, Stop, Ticket,
 };
 pub use event::{Event, Rest, Why};
-pub use ids::{Handle, Lane, MAX_ITEMS, Seq, Slot, Source};
+pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};
 pub use options::{OnFailure, Options, OptionsError, SequencerOptions, SourceOptions};
 pub use outcome::{Arrival, Completion, Outcome, PushError, Release, Resume, Run, RunKind, What};
 pub use reorder_buffer::ReorderBuffer;
@@ -123,6 +129,7 @@ pub use retry::Retry;
 pub use sequencer::{Insert, Sequencer};
 pub use stats::{Blocked, BlockedState, Stats};
 pub use time::Time;
+pub use watermark::{Commit, CommitId, ReceiveError, Received, Watermark};
 
 /// The quick start of the README, run as a test.
 #[cfg(all(doctest, feature = "futures"))]
