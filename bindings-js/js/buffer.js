@@ -1,13 +1,12 @@
 // @ts-check
 import { Numbers } from "#core";
-import { construct } from "./core.js";
 import * as options from "./options.js";
+import { construct } from "./trap.js";
 
 const READY = 0;
 const HELD = 1;
 /** What became of an item, by the module's numbers. */
 const ANSWERS = ["ready", "held", "duplicate", "late", "tooFar"];
-const DEFAULT_CAPACITY = 1024;
 
 /** A bounded buffer: items go in by number as they come, and come out in order. */
 export class ReorderBuffer {
@@ -18,9 +17,9 @@ export class ReorderBuffer {
 
   /** @param {any} [given] */
   constructor(given) {
-    const { start = 0, capacity = DEFAULT_CAPACITY } = options.ofBuffer(given);
+    const { start, capacity } = options.ofBuffer(given);
     this.#numbers = construct(() => new Numbers(start, capacity));
-    const size = 2 ** Math.ceil(Math.log2(capacity));
+    const size = this.#numbers.span();
     this.#mask = size - 1;
     /** @type {any[]} */
     this.#items = new Array(size).fill(undefined);

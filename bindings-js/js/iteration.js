@@ -1,5 +1,5 @@
 // @ts-check
-import { FAILED, FATAL } from "./codes.js";
+import { FATAL } from "./codes.js";
 import { Deferred, rejected } from "./promises.js";
 import { Queue } from "./queue.js";
 
@@ -86,7 +86,7 @@ export class Iteration {
   #handOut(slot) {
     const waiting = /** @type {Deferred<Result>} */ (this.#waiting.shift());
     const { what } = this.#state;
-    const value = what === FAILED ? this.#intake.asFailure(slot) : slot.result;
+    const value = this.#state.shown(slot);
     const { ticket, result } = slot;
     this.#lent = slot;
     slot.item = undefined;
@@ -96,12 +96,10 @@ export class Iteration {
       this.#isOver = true;
       this.#intake.end(this);
       this.#giveBack();
-      this.#intake.fatal(ticket, result);
-      waiting.reject(result);
-      return;
     }
-    this.#intake.hand(ticket, what, result);
-    waiting.resolve({ value, done: false });
+    this.#intake.settleTicket(ticket, what, result);
+    if (what === FATAL) waiting.reject(result);
+    else waiting.resolve({ value, done: false });
   }
 
   #giveBack() {

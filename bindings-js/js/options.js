@@ -4,12 +4,14 @@ import { most } from "#core";
 import { OptionsError } from "./errors.js";
 
 /**
- * @typedef {object} Settings What the state is made of.
- * @property {number} concurrency
+ * @typedef {object} Settings What the state is made of; what is undefined is the core's to choose.
+ * @property {number | undefined} concurrency
  * @property {number | undefined} capacity
- * @property {boolean} ordered
- * @property {boolean} emit
+ * @property {boolean | undefined} ordered
+ * @property {boolean | undefined} emit
+ * @property {boolean} isStream
  * @property {((item: any) => unknown) | undefined} key
+ * @property {boolean} sequenced
  * @property {number | undefined} start
  * @property {AbortSignal | undefined} signal
  * @property {((result: any) => unknown) | undefined} onResult
@@ -147,7 +149,7 @@ export function handler(value) {
 
 /** @param {any} options @returns {Settings} */
 export function ofMap(options) {
-  return settings(checked(options, COMMON), "fail");
+  return settings(checked(options, COMMON), true);
 }
 
 /** @param {any} options @returns {Settings} */
@@ -156,20 +158,24 @@ export function ofProcessor(options) {
   if (given.start !== undefined && !given.sequenced) {
     throw new OptionsError("start is only for sequenced: true");
   }
-  return settings(given, "emit");
+  return settings(given, false);
 }
 
-/** @param {any} given @param {string} onFailure @returns {Settings} */
-function settings(given, onFailure) {
+/** @param {any} given @param {boolean} isStream @returns {Settings} */
+function settings(given, isStream) {
+  const { concurrency, capacity, ordered, onFailure, key, sequenced, start, signal, onResult } =
+    given;
   return {
-    concurrency: given.concurrency ?? 1,
-    capacity: given.capacity,
-    ordered: given.ordered ?? true,
-    emit: (given.onFailure ?? onFailure) === "emit",
-    key: given.key,
-    start: given.sequenced ? (given.start ?? 0) : undefined,
-    signal: given.signal,
-    onResult: given.onResult,
+    concurrency,
+    capacity,
+    ordered,
+    emit: onFailure === undefined ? undefined : onFailure === "emit",
+    isStream,
+    key,
+    sequenced: sequenced === true,
+    start,
+    signal,
+    onResult,
   };
 }
 

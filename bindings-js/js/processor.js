@@ -50,10 +50,7 @@ export class Processor {
   /** @param {any} item @param {any} [given] */
   enqueue(item, given) {
     try {
-      const checked = options.ofEnqueue(given);
-      const { signal } = checked;
-      if (signal?.aborted) return rejected(signal.reason);
-      return this.#intake.enqueue(this.#intake.prepare(item, checked), signal);
+      return this.#intake.enqueue(item, options.ofEnqueue(given));
     } catch (error) {
       return rejected(error);
     }
@@ -61,7 +58,7 @@ export class Processor {
 
   /** @param {any} item @param {any} [given] */
   tryEnqueue(item, given) {
-    return this.#intake.tryEnqueue(this.#intake.prepare(item, options.ofTryEnqueue(given)));
+    return this.#intake.tryEnqueue(item, options.ofTryEnqueue(given));
   }
 
   /** @param {any} item @param {any} [given] */

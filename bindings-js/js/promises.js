@@ -17,6 +17,14 @@ export function rejected(error) {
   return /** @type {Promise<never>} */ (quiet(Promise.reject(error)));
 }
 
+/** @param {any} value @returns {Promise<any>} */
+export function resolved(value) {
+  const promise = Promise.resolve(value);
+  // only what has a then may make it fail
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  return isObject && "then" in value ? quiet(promise) : promise;
+}
+
 // The ends of the promise made last: one function takes them for all, where each would need one of its own.
 /** @type {(value: any) => void} */
 let resolveLast = ignore;

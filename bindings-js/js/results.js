@@ -1,11 +1,10 @@
 // @ts-check
 import { onAbort } from "./abort.js";
-import { FAILED, FATAL } from "./codes.js";
+import { FATAL, READY } from "./codes.js";
 import { Deferred, ignore, quiet, rejected } from "./promises.js";
 import { Queue } from "./queue.js";
 import { Source } from "./source.js";
 import { State } from "./state.js";
-import { Failure } from "./values.js";
 
 /** @typedef {IteratorResult<any, any>} Result */
 
@@ -43,6 +42,7 @@ export class Results {
     this.#settings = settings;
     this.#source = new Source(iterable, this);
     this.#state = new State(settings, handler, this);
+    this.#state.demand = 0;
   }
 
   // demand
@@ -50,8 +50,8 @@ export class Results {
   /** @returns {Promise<Result>} */
   next() {
     try {
-      if (!this.#isStarted) this.#start();
-      if (this.#waiting.size === 0 && !this.#isEnded) {
+      if (this.#isStarted !== true) this.#start();
+      if (this.#waiting.size === 0 && this.#isEnded !== true) {
         const result = this.#handOut();
         if (result !== undefined) {
           this.#state.step();
@@ -110,6 +110,7 @@ export class Results {
     /** @type {Deferred<Result>} */
     const waiting = new Deferred();
     this.#waiting.push(waiting);
+    this.#state.demand = READY;
     this.#state.settle();
     this.#state.step();
     return waiting.promise;
@@ -123,7 +124,7 @@ export class Results {
     const slot = this.#state.take();
     if (slot === undefined) return undefined;
     const { what } = this.#state;
-    const value = what === FAILED ? this.#asFailure(slot) : slot.result;
+    const value = this.#state.shown(slot);
     slot.clear();
     this.#state.drain();
     if (what !== FATAL) return { value, done: false };
@@ -132,11 +133,6 @@ export class Results {
     this.#isClosing = true;
     this.#state.plan();
     return undefined;
-  }
-
-  /** @param {import("./slot.js").Slot} slot */
-  #asFailure({ result, item, seq, key }) {
-    return new Failure(result, item, seq, this.#state.attempt, key);
   }
 
   // what the source tells
@@ -148,7 +144,7 @@ export class Results {
 
   /** @param {any} item */
   came(item) {
-    if (this.#isClosing) return;
+    if (this.#isClosing === true) return;
     const { key: keyOf } = this.#settings;
     let key;
     let rejected;
@@ -177,7 +173,7 @@ export class Results {
   // what the state asks
 
   serve() {
-    if (this.#isEnded) {
+    if (this.#isEnded === true) {
       const forget = this.#forget;
       this.#forget = ignore;
       forget();
@@ -196,11 +192,12 @@ export class Results {
         waiting.resolve({ value: undefined, done: true });
       }
     }
+    this.#state.demand = 0;
   }
 
   step() {
-    if (this.#isClosing) return this.#close();
-    return this.#state.isWanting && this.#isStarted && this.#source.read();
+    if (this.#isClosing === true) return this.#close();
+    return this.#state.isWanting && this.#isStarted === true && this.#source.read();
   }
 
   offer() {

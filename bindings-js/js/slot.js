@@ -9,8 +9,10 @@ export class Slot {
   seq = 0;
   /** Which of the items that were in the slot it is. */
   epoch = 0;
-  /** Where it stands among those that are dispatched and not begun. */
-  position = 0;
+  /** @type {Slot | undefined} Among those that are dispatched and not begun, who stands before it. */
+  before = undefined;
+  /** @type {Slot | undefined} And who behind. */
+  behind = undefined;
   /** Why it is to stop. */
   why = 0;
   /** The number of the last attempt. */
@@ -43,5 +45,47 @@ export class Slot {
     this.result = undefined;
     this.failed = false;
     this.ticket = undefined;
+  }
+}
+
+/** Slots in a line, which is made of themselves: nothing to allocate, and little to do where it is nearly empty. */
+export class Line {
+  /** @type {Slot | undefined} */
+  #first = undefined;
+  /** @type {Slot | undefined} */
+  #last = undefined;
+
+  get isEmpty() {
+    return this.#first === undefined;
+  }
+
+  /** @param {Slot} slot that stands in no line */
+  push(slot) {
+    const last = this.#last;
+    this.#last = slot;
+    if (last === undefined) {
+      this.#first = slot;
+    } else {
+      last.behind = slot;
+      slot.before = last;
+    }
+  }
+
+  /** @returns {Slot | undefined} */
+  shift() {
+    const slot = this.#first;
+    if (slot !== undefined) this.remove(slot);
+    return slot;
+  }
+
+  /** @param {Slot} slot that stands in it */
+  remove(slot) {
+    const { before, behind } = slot;
+    if (before === undefined) this.#first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.#last = before;
+    else behind.before = before;
+    slot.before = undefined;
+    slot.behind = undefined;
   }
 }

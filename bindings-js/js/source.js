@@ -27,11 +27,11 @@ export class Source {
 
   /** Reads the next item. False where it comes later, or not at all. */
   read() {
-    if (this.#isReading || this.#isOver) return false;
+    if (this.#isReading === true || this.#isOver === true) return false;
     this.#isReading = true;
     try {
-      const step = this.#open().next();
-      if (this.#isAsync) {
+      const step = (this.#iterable === undefined ? this.#iterator : this.#open()).next();
+      if (this.#isAsync === true) {
         follow(step, this.#came, this.#failed);
         return false;
       }
@@ -77,7 +77,9 @@ export class Source {
     if (typeof step !== "object" || step === null) {
       throw new TypeError(`the source's next gave ${String(step)}, not an object`);
     }
-    if (step.done) {
+    const { done } = step;
+    // the first costs an engine less, and is what most say
+    if (done !== false && done) {
       this.#end();
       this.#results.ended();
       return false;

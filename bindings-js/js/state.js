@@ -1,33 +1,19 @@
 // @ts-check
-// The only one that touches the dispatcher. It keeps payloads, results and tickets by slot, and begins attempts.
-//
-// | crossing                        | when                                       |
-// |---------------------------------|--------------------------------------------|
-// | push, pushAt                    | an item was read or offered                |
-// | complete                        | an attempt ended                           |
-// | take (lend, then released)      | a result is wanted and taken at once       |
-// | lend, released, undelivered     | a result is held while it is looked at     |
-// | cancel, close, end, refuse      | as they were called                        |
-// | handle_timeout                  | the timer fired                            |
-// | drain                           | a command left more records than fit       |
-// | failed, oldest                  | an error needs its cause; somebody joins   |
-// | stats, why_blocked              | somebody looks                             |
-//
-// A command leaves what follows from it as records in the cells; `#drain` does what they say.
-import { Core, shared_memory } from "#core";
+// Keeps payloads, results and tickets by slot, begins attempts, and does what the border's records say.
 import { Attempt } from "./attempt.js";
+import { Border, microseconds } from "./border.js";
 import * as clock from "./clock.js";
 import * as c from "./codes.js";
-import * as border from "./core.js";
 import { Lanes, NO_LANE } from "./lanes.js";
-import { follow, isThenable } from "./promises.js";
+import { follow, ignore, isThenable } from "./promises.js";
 import { Queue } from "./queue.js";
-import { Slot } from "./slot.js";
+import { Line, Slot } from "./slot.js";
+import { Timer } from "./timer.js";
+import * as trap from "./trap.js";
+import { Failure } from "./values.js";
 
 const NOW = Promise.resolve();
-const nothing = () => {};
-const NOTHING = new Int32Array(c.RECORDS);
-/** How many things may be done before timers and IO get a turn: reads, starts, deliveries and ends. */
+/** How many things may be done before it is seen to that timers and IO have had a turn: reads, starts, deliveries, ends. */
 const BURST = 512;
 
 /**
@@ -37,8 +23,7 @@ const BURST = 512;
  * @property {{ error: unknown } | undefined} reason With which everything was aborted from outside.
  * @property {() => void} serve Takes what is wanted, and wakes who waits for what has happened.
  * @property {() => boolean} step Reads an item or delivers a result; false where there is nothing to do.
- * @property {(isFresh: boolean) => boolean} offer Offers those that wait until one is accepted; false where none is.
- *   Fresh: there is more room than at the last call, so that the first is asked again.
+ * @property {() => boolean} offer Offers the first of those that wait; true where one was accepted, and the next may be.
  * @property {(slot: Slot, why: number) => void} passed
  * @property {(slot: Slot, why: number, rest: number) => void} left
  * @property {(first: number, last: number) => void} lost
@@ -47,49 +32,37 @@ const BURST = 512;
  */
 
 export class State {
-  /** @type {Core | undefined} */
-  #core;
-  /** @type {any} An Int32Array in the memory of the module. */
-  #cells;
+  #border;
   /** @type {Slot[]} */
   #slots = [];
   #lanes = new Lanes();
   #owner;
   #handle;
-  /** @type {Queue<Slot>} Dispatched and not begun. */
-  #runs = new Queue();
+  /** Dispatched and not begun. */
+  #runs = new Line();
   /** @type {Queue<Slot>} To be told to stop. */
   #signals = new Queue();
   /** @type {Queue<Slot>} Signalled before they began. */
   #unbegun = new Queue();
-  /** There is room: those who wait are to be asked again. */
+  /** There is room: those who wait are asked. */
   #hasRoom = false;
-  /** They are being asked. */
-  #isOffering = false;
   /** How many handlers run. */
   #running = 0;
   #isScheduled = false;
   /** Within a step, or resting from one. */
   #isBusy = false;
-  /** How much was done in this turn of the event loop. */
+  /** How much was done since the turn of the event loop that is noted, or the last rest. */
   #burst = 0;
   #turn = 0;
   #isDrained = false;
-  /** There may be records. */
-  #isRecorded = true;
-  /** When the core wants to be called, or -1. */
-  #due = -1;
-  /** @type {unknown} */
-  #timer = undefined;
-  /** @type {any} What {@link stats} says once the core is gone. */
-  #lastStats = Object.freeze({});
+  #timer = new Timer(() => {
+    this.enter(() => this.#border.ask((core) => core.handle_timeout(clock.look()), undefined));
+  });
 
-  /** Whether a stream may read. */
-  isWanting = false;
-  /** Whether there is a result to take or to lend. */
-  #isReady = false;
   /** Of the result taken or lent last: what it is. */
   what = 0;
+  /** The bit that says that there is a result, or 0 while nobody waits for one. */
+  demand = c.READY;
 
   /**
    * @param {import("./options.js").Settings} settings
@@ -97,51 +70,45 @@ export class State {
    * @param {Owner} owner
    */
   constructor(settings, handle, owner) {
-    const { concurrency, capacity, ordered, emit, key, start } = settings;
     this.#owner = owner;
     this.#handle = handle;
-    this.#core = border.construct(
-      () => new Core(concurrency, capacity, ordered, emit, key !== undefined, start),
-    );
-    this.#cells = this.#map(this.#core);
-    this.drain();
+    this.#border = new Border(settings, (error) => {
+      this.#timer.set(-1);
+      owner.broke(error);
+    });
+    this.#drainAll();
   }
 
   // getters
 
-  /** Of the result taken or lent last: its last attempt. */
-  get attempt() {
-    return this.#view()[c.ATTEMPT];
+  /** Whether a stream may read. */
+  get isWanting() {
+    return (this.#border.status & c.WANTED) !== 0;
+  }
+
+  /** What comes out of a slot that was taken or lent last. @param {Slot} slot */
+  shown({ result, item, seq, key }) {
+    if (this.what !== c.FAILED) return result;
+    return new Failure(result, item, seq, this.#border.cells[c.ATTEMPT], key);
   }
 
   /** The error at the failed position, while its item is in flight. @returns {{ error: unknown } | undefined} */
   failure() {
-    const index = this.#ask((core) => core.failed(), -1);
+    const index = this.#border.failed();
     return index < 0 ? undefined : { error: this.#slot(index).result };
   }
 
   /** The lowest number in flight, or -1. */
   oldest() {
-    return this.#ask((core) => core.oldest(), -1);
+    return this.#border.oldest();
   }
 
-  /** Times in milliseconds. */
   stats() {
-    return this.#ask((core) => {
-      const { oldest_age, in_flight, ...stats } = core.stats(clock.look());
-      return Object.freeze({ ...stats, inFlight: in_flight, oldestAge: oldest_age / 1000 });
-    }, this.#lastStats);
+    return this.#border.stats();
   }
 
-  /** What the next release waits for; undefined where nothing is in flight. Times in milliseconds. */
   whyBlocked() {
-    return this.#ask((core) => {
-      const blocked = core.why_blocked(clock.look());
-      if (blocked === undefined) return undefined;
-      // the head may be missing
-      const key = this.#slots[core.head()]?.key;
-      return Object.freeze({ ...blocked, key, age: blocked.age / 1000 });
-    }, undefined);
+    return this.#border.whyBlocked((head) => this.#slots[head]?.key);
   }
 
   // commands: each has to be followed by `settle`, and by `step` or `wake`
@@ -155,8 +122,6 @@ export class State {
    * @returns {Slot | number}
    */
   offer(item, key, seq, rejected) {
-    const core = this.#core;
-    if (core === undefined) return c.CLOSED;
     let lane = NO_LANE;
     let isNew = false;
     if (key !== undefined && key !== null) {
@@ -164,25 +129,17 @@ export class State {
       isNew = lane === NO_LANE;
       if (isNew) lane = this.#lanes.add(key);
     }
-    let answer;
-    try {
-      answer =
-        seq === undefined
-          ? core.push(clock.now(), lane, rejected !== undefined)
-          : core.push_at(clock.now(), lane, rejected !== undefined, seq);
-    } catch (error) {
-      throw this.#broke(error);
-    }
+    const border = this.#border;
+    const answer = border.offer(lane, rejected !== undefined, seq);
     if (answer < 0) {
       if (isNew) this.#lanes.forget(lane);
       return answer;
     }
-    this.#note(answer);
     const index = answer & c.SLOT;
     if (index === this.#slots.length) this.#slots.push(new Slot(index, this));
     const slot = this.#slot(index);
-    const cells = this.#view();
-    slot.seq = border.whole(cells[c.SEQ], cells[c.SEQ + 1]);
+    const { cells } = border;
+    slot.seq = trap.whole(cells[c.SEQ], cells[c.SEQ + 1]);
     slot.epoch = cells[c.EPOCH];
     slot.item = item;
     if (key !== undefined) slot.key = key;
@@ -196,23 +153,23 @@ export class State {
 
   /** Counts an offer that was turned away. */
   refuse() {
-    this.#ask((core) => core.refuse(clock.now()), undefined);
+    this.#border.ask((core) => core.refuse(clock.now()), undefined);
   }
 
   /** No more comes. */
   end() {
-    this.#ask((core) => core.end(clock.now()), undefined);
+    this.#border.ask((core) => core.end(clock.now()), undefined);
   }
 
   /** @param {number} index of the item's slot @param {number} epoch @returns {boolean} */
   cancel(index, epoch) {
-    return this.#ask((core) => core.cancel(clock.now(), index, epoch), false);
+    return this.#border.ask((core) => core.cancel(clock.now(), index, epoch), false);
   }
 
   /** @param {number | undefined} timeout in milliseconds */
   close(timeout) {
     const micros = timeout === undefined ? -1 : microseconds(timeout);
-    this.#ask((core) => core.close(clock.look(), micros), undefined);
+    this.#border.ask((core) => core.close(clock.look(), micros), undefined);
   }
 
   /**
@@ -220,34 +177,22 @@ export class State {
    * @returns {Slot | undefined}
    */
   take() {
-    const core = this.#core;
-    if (core === undefined || !this.#isReady) return undefined;
-    try {
-      return this.#lent(core.take(clock.now()));
-    } catch (error) {
-      throw this.#broke(error);
-    }
+    return this.#lent(this.#border.take());
   }
 
   /** Lends the next result: it keeps its place until it is released. @returns {Slot | undefined} */
   lend() {
-    const core = this.#core;
-    if (core === undefined || !this.#isReady) return undefined;
-    try {
-      return this.#lent(core.lend());
-    } catch (error) {
-      throw this.#broke(error);
-    }
+    return this.#lent(this.#border.lend());
   }
 
   /** @param {Slot} slot lent */
   released({ index }) {
-    this.#ask((core) => core.released(clock.now(), index), undefined);
+    this.#border.ask((core) => core.released(clock.now(), index), undefined);
   }
 
   /** @param {Slot} slot lent */
   undelivered({ index }) {
-    this.#ask((core) => core.undelivered(clock.now(), index), undefined);
+    this.#border.ask((core) => core.undelivered(clock.now(), index), undefined);
   }
 
   /**
@@ -267,17 +212,27 @@ export class State {
   settle() {
     this.drain();
     this.#owner.serve();
-    if (this.#isDrained) this.#free();
+    // handlers that were not waited for still have to be counted
+    if (this.#isDrained === true && this.#running === 0) {
+      this.#timer.set(-1);
+      this.#border.free();
+    }
   }
 
-  /** The same after an offer or an end of an attempt: without a record and a result, nothing follows. */
+  /** The same after an offer or an end of an attempt: without a record and a result that is wanted, nothing follows. */
   settleIfDue() {
-    if (this.#isRecorded || this.#isReady) this.settle();
+    const isDue = (this.#border.status & (c.RECORDED | this.demand)) !== 0;
+    if (isDue || this.#isDrained === true) this.settle();
+  }
+
+  /** Does what the records say. */
+  drain() {
+    if ((this.#border.status & c.RECORDED) !== 0) this.#drainAll();
   }
 
   /** Plans a step, where something is to be begun. For commands that the user gives. */
   wake() {
-    if (this.#runs.size > 0 || this.#signals.size > 0) this.plan();
+    if (!this.#runs.isEmpty || this.#signals.size > 0) this.plan();
   }
 
   /** Plans a step. */
@@ -292,18 +247,20 @@ export class State {
    * The driver's own step: here, and nowhere else, code of the user's is called.
    */
   step() {
-    if (this.#isBusy) return;
+    if (this.#isBusy === true) return;
     this.#isBusy = true;
     let isResting = false;
     try {
       for (;;) {
         if (this.#signals.size > 0) this.#stop();
-        isResting = this.#burst >= BURST;
-        if (isResting) break;
+        if (this.#burst >= BURST && this.#isTired()) {
+          isResting = true;
+          break;
+        }
         const slot = this.#runs.shift();
         if (slot !== undefined) this.#begin(slot);
-        else if (!this.#owner.step()) break;
-        this.#count();
+        else if (this.#owner.step() !== true) break;
+        this.#burst++;
       }
     } finally {
       this.#isBusy = isResting;
@@ -321,7 +278,7 @@ export class State {
       this.settle();
       this.step();
     } catch (error) {
-      border.swallow(error);
+      trap.swallow(error);
     }
   }
 
@@ -333,39 +290,32 @@ export class State {
    */
   ended(slot, outcome, value) {
     try {
-      this.#count();
+      this.#burst++;
       this.#complete(slot, outcome, value);
       this.step();
     } catch (error) {
-      border.swallow(error);
+      trap.swallow(error);
     }
   }
 
   #onTick = () => {
     this.#isScheduled = false;
-    this.enter(nothing);
+    this.enter(ignore);
   };
 
   #onRested = () => {
     this.#isBusy = false;
     this.#burst = 0;
-    this.enter(nothing);
+    this.enter(ignore);
   };
 
-  /** The count begins anew with each turn of the event loop. */
-  #count() {
-    this.#burst++;
-    if (this.#turn === clock.turn) return;
+  /** Whether all of it was done in this turn of the event loop: else the count begins anew. */
+  #isTired() {
+    if (this.#turn === clock.turn) return true;
     this.#turn = clock.turn;
     this.#burst = 0;
+    return false;
   }
-
-  #onTimer = () => {
-    this.#timer = undefined;
-    this.enter(() => this.#ask((core) => core.handle_timeout(clock.look()), undefined));
-    // a host's timer may be early
-    if (this.#timer === undefined) this.#arm();
-  };
 
   // helpers
 
@@ -395,21 +345,15 @@ export class State {
   #complete(slot, outcome, value) {
     slot.attempt = undefined;
     this.#running--;
-    const core = this.#core;
-    if (core === undefined) return;
-    let answer;
-    try {
-      answer = core.complete(clock.now(), slot.index, slot.number, outcome);
-    } catch (error) {
-      throw this.#broke(error);
-    }
-    this.#note(answer);
+    const border = this.#border;
+    if (border.isGone) return;
+    const answer = border.complete(slot.index, slot.number, outcome);
     if ((answer & c.BEGINS) !== 0) this.#enter(this.#slot(answer & c.SLOT), 1);
     if ((answer & c.SETTLED) !== 0) {
       slot.result = value;
       slot.failed = outcome === c.FAILED;
       // a failure shows its item
-      if (!slot.failed) slot.item = undefined;
+      if (outcome !== c.FAILED) slot.item = undefined;
     }
     this.settleIfDue();
   }
@@ -421,61 +365,25 @@ export class State {
     }
   }
 
-  /** Does what the records say. */
-  drain() {
-    if (this.#isRecorded) this.#drainAll();
-  }
-
   #drainAll() {
+    const border = this.#border;
     do {
-      this.#isRecorded = false;
-      const cells = this.#view();
-      const count = cells[c.COUNT];
-      cells[c.COUNT] = 0;
-      for (let k = 0, at = c.RECORDS; k < count; k++, at += c.WIDTH) {
-        if (cells[at] === c.RUN) {
-          this.#enter(this.#slot(cells[at + 1]), cells[at + 2]);
-        } else {
-          this.#record(cells, at);
-        }
-      }
-      this.#note(cells[c.STATUS]);
-      if (count === c.MOST) this.#ask((core) => core.drain(), undefined);
+      const count = border.read();
+      const { cells } = border;
+      for (let k = 0, at = c.RECORDS; k < count; k++, at += c.WIDTH) this.#record(cells, at);
+      if (count === c.MOST) border.ask((core) => core.drain(), undefined);
       else this.#followUp();
-    } while (this.#isRecorded);
-  }
-
-  /** Takes note of what follows from a command. @param {number} answer */
-  #note(answer) {
-    this.isWanting = (answer & c.WANTED) !== 0;
-    this.#isReady = (answer & c.READY) !== 0;
-    if ((answer & c.RECORDED) !== 0) this.#isRecorded = true;
-  }
-
-  /** @param {number} answer the slot of a result and what it is, or -1 */
-  #lent(answer) {
-    if (answer < 0) return undefined;
-    this.#note(answer);
-    this.what = (answer >> c.WHAT_FROM) & 3;
-    return this.#slot(answer & c.SLOT);
-  }
-
-  /** Puts an attempt in the line of those that are to begin. @param {Slot} slot @param {number} number */
-  #enter(slot, number) {
-    slot.number = number;
-    slot.position = this.#runs.push(slot);
+    } while ((border.status & c.RECORDED) !== 0);
   }
 
   /** Gives the next command that follows from the records. */
   #followUp() {
     if (this.#unbegun.size > 0) {
       const { index, number } = /** @type {Slot} */ (this.#unbegun.shift());
-      this.#ask((core) => core.complete(clock.now(), index, number, c.CANCELLED), 0);
-    } else if (this.#hasRoom || this.#isOffering) {
-      const isFresh = this.#hasRoom;
-      this.#hasRoom = false;
-      this.#isOffering = this.#owner.offer(isFresh);
-      if (this.#isOffering) this.#isRecorded = true;
+      this.#border.ask((core) => core.complete(clock.now(), index, number, c.CANCELLED), 0);
+    } else if (this.#hasRoom) {
+      this.#hasRoom = this.#owner.offer();
+      if (this.#hasRoom) this.#border.status |= c.RECORDED;
     }
   }
 
@@ -484,13 +392,16 @@ export class State {
     const first = cells[at + 1];
     const second = cells[at + 2];
     switch (cells[at]) {
+      case c.RUN:
+        this.#enter(this.#slot(first), second);
+        break;
       case c.SIGNAL: {
         const slot = this.#slot(first);
         slot.why = second;
         if (slot.attempt !== undefined) {
           this.#signals.push(slot);
         } else {
-          this.#runs.remove(slot.position, slot);
+          this.#runs.remove(slot);
           this.#unbegun.push(slot);
         }
         break;
@@ -508,7 +419,7 @@ export class State {
         break;
       }
       case c.LOST:
-        this.#owner.lost(border.whole(first, second), border.whole(cells[at + 3], cells[at + 4]));
+        this.#owner.lost(trap.whole(first, second), trap.whole(cells[at + 3], cells[at + 4]));
         break;
       case c.ROOM:
         this.#hasRoom = true;
@@ -521,84 +432,26 @@ export class State {
         this.#owner.drained();
         break;
       case c.TIMER:
-        clock.clear(this.#timer);
-        this.#due = first < 0 ? -1 : border.whole(first, second);
-        this.#arm();
+        this.#timer.set(first < 0 ? -1 : trap.whole(first, second));
         break;
     }
   }
 
-  #arm() {
-    this.#timer = this.#due < 0 ? undefined : clock.set(this.#onTimer, this.#due);
+  /** Puts an attempt in the line of those that are to begin. @param {Slot} slot @param {number} number */
+  #enter(slot, number) {
+    slot.number = number;
+    this.#runs.push(slot);
   }
 
-  /** Gives the core back. Handlers that were not waited for still have to be counted. */
-  #free() {
-    const core = this.#core;
-    if (core === undefined || this.#running > 0) return;
-    this.#lastStats = this.stats();
-    this.#letGo();
-    core.free();
-  }
-
-  /** There is no core any more: nothing is wanted, nothing follows. */
-  #letGo() {
-    this.#core = undefined;
-    this.#cells = NOTHING;
-    this.isWanting = false;
-    this.#isReady = false;
-    this.#due = -1;
-    clock.clear(this.#timer);
+  /** @param {number} answer the slot of a result and what it is, or -1 */
+  #lent(answer) {
+    if (answer < 0) return undefined;
+    this.what = (answer >> c.WHAT_FROM) & 3;
+    return this.#slot(answer & c.SLOT);
   }
 
   /** @param {number} index @returns {Slot} */
   #slot(index) {
     return /** @type {Slot} */ (this.#slots[index]);
   }
-
-  /**
-   * The cells: as the memory grows, it moves.
-   * @returns {any}
-   */
-  #view() {
-    if (this.#cells.length === 0 && this.#core !== undefined) this.#cells = this.#map(this.#core);
-    return this.#cells;
-  }
-
-  /** @param {Core} core */
-  #map(core) {
-    const { buffer } = /** @type {WebAssembly.Memory} */ (shared_memory());
-    return new Int32Array(buffer, core.cells(), c.RECORDS + c.WIDTH * c.MOST);
-  }
-
-  /**
-   * Asks the core, where there is one.
-   * @template T
-   * @param {(core: Core) => T} question
-   * @param {T} otherwise
-   */
-  #ask(question, otherwise) {
-    if (this.#core === undefined) return otherwise;
-    try {
-      this.#isRecorded = true;
-      return question(this.#core);
-    } catch (error) {
-      throw this.#broke(error);
-    }
-  }
-
-  /** @param {unknown} error */
-  #broke(error) {
-    const cause = border.trapped(error);
-    if (cause !== error) {
-      this.#letGo();
-      this.#owner.broke(cause);
-    }
-    return cause;
-  }
-}
-
-/** Of a time in milliseconds: at least one where it is not zero. @param {number} time */
-function microseconds(time) {
-  return time > 0 ? Math.max(1, Math.round(time * 1000)) : 0;
 }

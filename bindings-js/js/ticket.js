@@ -1,5 +1,5 @@
 // @ts-check
-import { Deferred, quiet, rejected } from "./promises.js";
+import { Deferred, rejected, resolved } from "./promises.js";
 
 /** @typedef {{ cancel(slot: number, epoch: number): boolean }} Canceller */
 
@@ -64,7 +64,7 @@ export class Ticket {
   }
 
   #read() {
-    if (this.#status === OK) return quiet(Promise.resolve(this.#value));
+    if (this.#status === OK) return resolved(this.#value);
     if (this.#status === LEFT) {
       Ticket.reject(this, /** @type {() => unknown} */ (this.#value)());
     }

@@ -84,7 +84,7 @@ class Pipe {
   /** @param {any} item */
   async #write(item) {
     try {
-      await this.#intake.enqueue(this.#intake.prepare(item, {}), undefined);
+      await this.#intake.enqueue(item, {});
     } catch (error) {
       throw this.#why(error);
     }

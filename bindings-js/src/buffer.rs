@@ -12,13 +12,19 @@ pub struct Numbers {
 
 #[wasm_bindgen]
 impl Numbers {
-    /// Begins at `start`.
+    /// Begins at `start`. What is not given is the core's default.
     ///
     /// # Errors
     /// The text says what is out of its bounds.
     #[wasm_bindgen(constructor)]
-    pub fn new(start: f64, capacity: u32) -> Result<Self, String> {
-        let options = SequencerOptions::new().start(start as u64).capacity(capacity as usize);
+    pub fn new(start: Option<f64>, capacity: Option<u32>) -> Result<Self, String> {
+        let mut options = SequencerOptions::new();
+        if let Some(start) = start {
+            options = options.start(start as u64);
+        }
+        if let Some(capacity) = capacity {
+            options = options.capacity(capacity as usize);
+        }
         let sequencer = Sequencer::new(options).map_err(|error| error.to_string())?;
         Ok(Self { sequencer })
     }
@@ -27,6 +33,12 @@ impl Numbers {
     #[must_use]
     pub fn next(&self) -> f64 {
         self.sequencer.next() as f64
+    }
+
+    /// How many places an array needs in which items lie by the remainder of their number: a power of two.
+    #[must_use]
+    pub fn span(&self) -> u32 {
+        self.sequencer.span() as u32
     }
 
     /// How many are in.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use inorder::{
     Arrival, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure, Options, Outcome,
-    PushError, Release, Rest, Source, SourceOptions, Time, What, Why,
+    PushError, Release, Rest, Seq, Source, SourceOptions, Time, What, Why,
 };
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -72,29 +72,46 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// Opens one. `start`: the caller gives the numbers, from this one on.
+    /// Opens one. What is not given is the core's default, which depends on whether it is a `stream`. `sequenced`: the
+    /// caller gives the numbers, from `start` on.
     ///
     /// # Errors
     /// The text says which option is out of its bounds.
     #[wasm_bindgen(constructor)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a struct would be an object to make and to free"
+    )]
     pub fn new(
-        concurrency: u32,
+        concurrency: Option<u32>,
         capacity: Option<u32>,
-        ordered: bool,
-        emit: bool,
+        ordered: Option<bool>,
+        emit: Option<bool>,
+        stream: bool,
         keyed: bool,
+        sequenced: bool,
         start: Option<f64>,
     ) -> Result<Self, String> {
-        let policy = if emit { OnFailure::Emit } else { OnFailure::Fail };
-        let mut options =
-            Options::new().concurrency(concurrency as usize).ordered(ordered).on_failure(policy);
+        let mut options = Options::new();
+        if let Some(concurrency) = concurrency {
+            options = options.concurrency(concurrency as usize);
+        }
         if let Some(capacity) = capacity {
             options = options.capacity(capacity as usize);
         }
+        if let Some(ordered) = ordered {
+            options = options.ordered(ordered);
+        }
+        if let Some(emit) = emit {
+            options = options.on_failure(if emit { OnFailure::Emit } else { OnFailure::Fail });
+        }
+        if !stream {
+            options = options.on_failure_or(OnFailure::Emit);
+        }
         let mut dispatcher = Dispatcher::new(&options).map_err(|error| error.to_string())?;
         let mut of_source = SourceOptions::new().keyed(keyed);
-        if let Some(start) = start {
-            of_source = of_source.sequenced(start as u64);
+        if sequenced {
+            of_source = of_source.sequenced(start.map_or_else(Seq::default, |start| start as u64));
         }
         let source = dispatcher.open_source(of_source).ok_or("closed")?;
         let cells = Box::new([0; RECORDS + WIDTH * MOST]);
@@ -184,7 +201,7 @@ impl Core {
     pub fn complete(&mut self, now: f64, slot: i32, attempt: i32, outcome: i32) -> i32 {
         let outcome = match outcome {
             0 => Outcome::Ok,
-            1 => Outcome::Failed,
+            1 => Outcome::FAILED,
             _ => Outcome::Cancelled,
         };
         let handle = self.handle(slot);

@@ -332,6 +332,8 @@ export interface Blocked {
   readonly age: number;
   /** How many accepted items are behind it. */
   readonly waiting: number;
+  /** Milliseconds until something of it is due; undefined where nothing is. */
+  readonly nextDeadline: number | undefined;
   /** What it is in. `untaken`: settled, and not taken yet or lent to a loop. */
   readonly state: "queued" | "running" | "missing" | "untaken";
 }
