@@ -8,13 +8,14 @@ use crate::event::{Event, Why};
 use crate::options::OnFailure;
 use crate::slots::State;
 use crate::time::Time;
-use crate::timers::{Alarm, Kind, Limit};
+use crate::timers::{Alarm, Kind};
 
 impl Dispatcher {
     #[inline]
     pub(super) fn next_due(&self) -> Option<Time> {
         let limits = [&self.timeout, &self.total_timeout];
-        let limits = limits.into_iter().flatten().filter_map(Limit::first).map(|(due, _)| due);
+        let limits =
+            limits.into_iter().flatten().filter_map(|limit| limit.first()).map(|(due, _)| due);
         let alarm = self.alarms.first().map(|alarm| alarm.due);
         limits.chain(alarm).chain(self.phase.due()).min()
     }

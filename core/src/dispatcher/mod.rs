@@ -21,6 +21,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::event::Event;
@@ -84,9 +85,9 @@ pub struct Dispatcher {
     on_failure_without_lane: OnFailure,
     retry: Option<Retry>,
     /// The time of an attempt.
-    timeout: Option<Limit>,
+    timeout: Option<Box<Limit>>,
     /// The time of an item.
-    total_timeout: Option<Limit>,
+    total_timeout: Option<Box<Limit>>,
     items: Slots,
     /// What is known of items that failed.
     troubles: Troubles,
@@ -136,8 +137,8 @@ impl Dispatcher {
                 }
             },
             retry: options.retry.clone(),
-            timeout: options.timeout.map(Limit::new),
-            total_timeout: options.total_timeout.map(Limit::new),
+            timeout: options.timeout.map(|span| Box::new(Limit::new(span))),
+            total_timeout: options.total_timeout.map(|span| Box::new(Limit::new(span))),
             items: Slots::default(),
             troubles: Troubles::default(),
             line: Fifo::default(),
