@@ -1,4 +1,5 @@
 use alloc::string::ToString;
+use alloc::vec;
 
 use super::*;
 
