@@ -241,8 +241,10 @@ mod tests {
             let place = text.chars().position(|c| "a 😀ɟ".contains(c));
             assert_eq!(at(text), place, "{text:?}");
         }
-        // zeros where there must be ones, and a character that holds nothing but filling
-        for text in ["ƀ".to_string(), "ʟ".to_string(), encode(&[0; 15]) + "ʟ"] {
+        let zeros: String = character(&WIDE, 0x10 << 7).into_iter().collect();
+        assert_eq!((decode(&zeros), encode(&[0x10])), (Err(TextError::Padding), "☟".to_string()));
+        // a character that holds nothing but filling
+        for text in ["ʟ".to_string(), encode(&[0; 15]) + "ʟ"] {
             assert_eq!(decode(&text), Err(TextError::Padding), "{text:?}");
         }
     }

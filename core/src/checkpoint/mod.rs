@@ -179,9 +179,7 @@ impl Checkpoint {
             let length = (last - first).min(greatest(for_length));
             push(&mut bytes, gap);
             push(&mut bytes, length);
-            if length < last - first {
-                break;
-            }
+            // nothing is left where the run was cut
             room = for_length - size(length);
             // the id behind a run is not done
             from = last.saturating_add(2);

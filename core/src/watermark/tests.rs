@@ -217,7 +217,7 @@ fn what_a_checkpoint_has_is_restored_and_passed() {
     assert_eq!(later.receive(13), Ok(Received::Restored));
     assert_eq!(later.receive(13), Ok(Received::Known));
     assert!(!later.complete_id(13), "there is nothing to complete");
-    assert_eq!(later.checkpoint(), checkpoint);
+    assert_eq!((later.checkpoint(), later.is_dirty()), (checkpoint, false), "no news");
     assert!(later.complete(twelve));
     assert_eq!((later.position(), runs(&later.checkpoint())), (Some(13), vec![(15, 15)]));
     // with nothing in progress, what is restored moves the position, and that is to be committed
