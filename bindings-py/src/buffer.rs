@@ -66,6 +66,9 @@ impl ReorderBuffer {
             Insert::Duplicate => pyo3::intern!(py, "duplicate"),
             Insert::Late => pyo3::intern!(py, "late"),
             Insert::TooFar => pyo3::intern!(py, "too_far"),
+            // a buffer has no checkpoint and no eye on restarts
+            Insert::Restored => pyo3::intern!(py, "restored"),
+            Insert::Suspect => pyo3::intern!(py, "suspect"),
         })
     }
 

@@ -99,6 +99,7 @@ mod ids;
 mod options;
 mod outcome;
 mod reorder_buffer;
+mod resequencer;
 mod retry;
 mod sequencer;
 mod slots;
@@ -122,11 +123,14 @@ pub use driver::{
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};
-pub use options::{OnFailure, Options, OptionsError, SequencerOptions, SourceOptions};
+pub use options::{OnFailure, Options, OptionsError, SourceOptions};
 pub use outcome::{Arrival, Completion, Outcome, PushError, Release, Resume, Run, RunKind, What};
 pub use reorder_buffer::ReorderBuffer;
+pub use resequencer::{Discard, Output, Pushed, Resequencer, ResequencerEvent, Sequence};
 pub use retry::Retry;
-pub use sequencer::{Insert, Sequencer};
+pub use sequencer::{
+    Insert, OnGap, OnRestart, SequenceError, Sequencer, SequencerEvent, SequencerOptions, Window,
+};
 pub use stats::{Blocked, BlockedState, Stats};
 pub use time::Time;
 pub use watermark::{Commit, CommitId, ReceiveError, Received, Watermark};

@@ -1,4 +1,4 @@
-//! What a dispatcher and a sequencer can be told, and what they refuse.
+//! What a dispatcher can be told, and what is refused.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use crate::ids::{MAX_ITEMS, Seq};
 use crate::retry::Retry;
 
 /// The capacity where none is given and [`Options::concurrency`] does not ask for more.
-const DEFAULT_CAPACITY: usize = 1024;
+pub(crate) const DEFAULT_CAPACITY: usize = 1024;
 
 /// How work is run and released.
 ///
@@ -200,47 +200,6 @@ impl SourceOptions {
     }
 }
 
-/// The window of a [`Sequencer`](crate::Sequencer).
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct SequencerOptions {
-    pub(crate) start: Seq,
-    pub(crate) capacity: usize,
-}
-
-impl Default for SequencerOptions {
-    fn default() -> Self {
-        Self { start: 0, capacity: DEFAULT_CAPACITY }
-    }
-}
-
-impl SequencerOptions {
-    /// From 0, with a capacity of 1024.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The first number: 0 by default.
-    pub fn start(mut self, start: Seq) -> Self {
-        self.start = start;
-        self
-    }
-
-    /// The window: numbers below the next one to be released plus this are admitted. 1 to 2^20, by default 1024.
-    pub fn capacity(mut self, capacity: usize) -> Self {
-        self.capacity = capacity;
-        self
-    }
-
-    /// Looks whether a sequencer can be made of these.
-    ///
-    /// # Errors
-    /// The capacity is out of its bounds.
-    pub fn check(&self) -> Result<(), OptionsError> {
-        check_limit("capacity", self.capacity)
-    }
-}
-
 /// An option that is out of its bounds. The text names the value and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -277,6 +236,31 @@ pub enum OptionsError {
         /// The least it may be.
         concurrency: usize,
     },
+    /// Something that numbers which wrap do not allow: the window takes at most a quarter of them.
+    BeyondWrap {
+        /// The option.
+        name: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+        /// The bits of the numbers.
+        wrap: u32,
+    },
+    /// A number of bits after which no counter wraps.
+    Wrap {
+        /// What it was set to.
+        bits: u32,
+    },
+    /// An option that has no meaning where it was given.
+    Unused {
+        /// The option.
+        name: &'static str,
+        /// Where it was given.
+        place: &'static str,
+    },
 }
 
 impl fmt::Display for OptionsError {
@@ -298,13 +282,18 @@ impl fmt::Display for OptionsError {
                     "capacity must be at least the concurrency of {concurrency}, not {capacity}"
                 )
             }
+            Self::BeyondWrap { name, value, least, most, wrap } => {
+                write!(f, "{name} must be from {least} to {most} with wrap {wrap}, not {value}")
+            }
+            Self::Wrap { bits } => write!(f, "wrap must be 8, 16 or 32, not {bits}"),
+            Self::Unused { name, place } => write!(f, "{name} has no meaning for {place}"),
         }
     }
 }
 
 impl core::error::Error for OptionsError {}
 
-fn check_limit(name: &'static str, value: usize) -> Result<(), OptionsError> {
+pub(crate) fn check_limit(name: &'static str, value: usize) -> Result<(), OptionsError> {
     if (1..=MAX_ITEMS).contains(&value) {
         Ok(())
     } else {
@@ -345,7 +334,6 @@ mod tests {
             text(Options::new().concurrency(8).capacity(7)),
             "capacity must be at least the concurrency of 8, not 7"
         );
-        assert!(SequencerOptions::new().capacity(0).check().is_err());
     }
 
     #[test]

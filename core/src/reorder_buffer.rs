@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 
 use crate::ids::Seq;
-use crate::options::{OptionsError, SequencerOptions};
-use crate::sequencer::{Insert, Sequencer};
+use crate::options::OptionsError;
+use crate::sequencer::{Insert, SequencerOptions, Window};
 
-/// A bounded reorder buffer: a [`Sequencer`] with a ring of items beside it.
+/// A bounded reorder buffer: a [`Window`] with a ring of items beside it.
 ///
 /// # Examples
 /// ```
@@ -21,7 +21,7 @@ use crate::sequencer::{Insert, Sequencer};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ReorderBuffer<T> {
-    sequencer: Sequencer,
+    window: Window,
     /// By the remainder of the number, of which no two in the window have the same.
     items: Box<[Option<T>]>,
 }
@@ -30,7 +30,7 @@ impl<T> ReorderBuffer<T> {
     /// An empty buffer.
     ///
     /// # Panics
-    /// Where the capacity is out of its bounds; see [`try_new`](Self::try_new).
+    /// Where an option is out of its bounds, or one that a buffer has not; see [`try_new`](Self::try_new).
     #[must_use]
     pub fn new(options: SequencerOptions) -> Self {
         match Self::try_new(options) {
@@ -39,37 +39,38 @@ impl<T> ReorderBuffer<T> {
         }
     }
 
-    /// An empty buffer.
+    /// An empty buffer. Of the options it has the start and the capacity.
     ///
     /// # Errors
-    /// The capacity is out of its bounds.
+    /// The first option that is out of its bounds, or that a buffer has not.
     pub fn try_new(options: SequencerOptions) -> Result<Self, OptionsError> {
-        let sequencer = Sequencer::new(options)?;
-        let items = core::iter::repeat_with(|| None).take(sequencer.span()).collect();
-        Ok(Self { sequencer, items })
+        options.check_plain()?;
+        let window = Window::with(options);
+        let items = core::iter::repeat_with(|| None).take(window.span()).collect();
+        Ok(Self { window, items })
     }
 
     /// The lowest number that was not popped. It bounds the window.
     #[must_use]
     pub const fn next(&self) -> Seq {
-        self.sequencer.next()
+        self.window.next()
     }
 
     /// How many items are in.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.sequencer.len()
+        self.window.len()
     }
 
     /// Whether no item is in.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sequencer.is_empty()
+        self.window.is_empty()
     }
 
     /// The ranges that are missing before the highest number that is in: first and last, both inclusive.
     pub fn missing(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
-        self.sequencer.missing()
+        self.window.missing()
     }
 
     /// The items that are in, in no particular order.
@@ -79,13 +80,13 @@ impl<T> ReorderBuffer<T> {
 
     /// What [`insert`](Self::insert) would say. For items that one wants to keep when they are not admitted.
     pub fn look(&self, seq: Seq) -> Insert {
-        self.sequencer.look(seq)
+        self.window.look(seq)
     }
 
     /// Takes an item in. One that is not admitted (duplicate, late or too far) is dropped.
     #[inline]
     pub fn insert(&mut self, seq: Seq, item: T) -> Insert {
-        let insert = self.sequencer.insert(seq);
+        let insert = self.window.insert(seq);
         if matches!(insert, Insert::Ready | Insert::Held) {
             let place = self.place(seq);
             self.items[place] = Some(item);
@@ -96,14 +97,14 @@ impl<T> ReorderBuffer<T> {
     /// The next item with its number, if it is in.
     #[inline]
     pub fn pop(&mut self) -> Option<(Seq, T)> {
-        let seq = self.sequencer.pop()?;
+        let seq = self.window.pop()?;
         let place = self.place(seq);
         self.items[place].take().map(|item| (seq, item))
     }
 
     /// Gives up what is missing below `seq`. What is in there still comes out in its turn.
     pub fn skip_to(&mut self, seq: Seq) {
-        self.sequencer.skip_to(seq);
+        self.window.skip_to(seq);
     }
 
     #[inline]

@@ -12,9 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dispatcher::Bench;
-use inorder::{
-    Dispatcher, OnFailure, Options, OptionsError, ReorderBuffer, Sequencer, SequencerOptions,
-};
+use inorder::{Dispatcher, OnFailure, Options, OptionsError, ReorderBuffer, Sequencer};
 use numbers::Numbers;
 
 /// What a file talks about.
@@ -79,16 +77,10 @@ fn open(command: &str, words: &Words<'_>) -> Result<Subject, OptionsError> {
         }
         return Ok(Subject::Dispatcher(Box::new(Bench::new(Dispatcher::new(&options)?))));
     }
-    words.allow(0, &["start", "capacity"]);
-    let mut options = SequencerOptions::new();
-    if let Some(start) = words.number("start") {
-        options = options.start(start);
-    }
-    if let Some(capacity) = words.number("capacity") {
-        options = options.capacity(capacity as usize);
-    }
+    assert!(words.plain.is_empty(), "too many words: {:?}", words.plain);
+    let options = numbers::options(&words.named);
     Ok(Subject::Numbers(match command {
-        "sequencer" => Numbers::Sequencer(Sequencer::new(options)?),
+        "sequencer" => Numbers::sequencer(Sequencer::new(options)?),
         "buffer" => Numbers::Buffer(ReorderBuffer::try_new(options)?),
         other => panic!("the first step opens a subject, not {other}"),
     }))

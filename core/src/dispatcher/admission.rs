@@ -102,7 +102,7 @@ impl Dispatcher {
                 self.tally.duplicate += 1;
                 return Ok(Arrival::Duplicate);
             }
-            Insert::Duplicate | Insert::Late => {
+            Insert::Duplicate | Insert::Late | Insert::Restored | Insert::Suspect => {
                 self.tally.late += 1;
                 return Ok(Arrival::Late);
             }
@@ -115,7 +115,7 @@ impl Dispatcher {
             self.starve(index);
             return Err(PushError::Full);
         }
-        let is_ready = sequenced.sequencer.insert(seq) == Insert::Ready;
+        let is_ready = sequenced.sequencer.insert(self.now, seq) == Insert::Ready;
         let now = self.now;
         let (slot, handle) =
             self.items.insert(|handle| Item::new(handle, index, seq, lane, now, State::Early));

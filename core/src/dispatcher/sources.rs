@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::fifo::{Fifo, Order, Work};
 use crate::ids::{MAX_ITEMS, Seq, Source};
-use crate::options::{SequencerOptions, SourceOptions};
-use crate::sequencer::Sequencer;
+use crate::options::SourceOptions;
+use crate::sequencer::{Sequencer, SequencerOptions};
 use crate::slots::{Item, NIL};
 use crate::time::Time;
 use crate::timers::Alarm;

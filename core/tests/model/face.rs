@@ -92,6 +92,7 @@ impl Naive {
                 return Ok(Arrival::TooFar);
             }
             Insert::Ready | Insert::Held => numbers.arrive(seq),
+            Insert::Restored | Insert::Suspect => unreachable!("without checkpoint and restarts"),
         }
         let is_first_early =
             !self.items.iter().any(|item| item.source == index && item.turn.is_none());

@@ -135,7 +135,8 @@ fn no_number_upsets_a_sequencer_or_a_buffer() {
                 1 | 2 => assert_eq!(buffer.pop(), sequencer.pop().map(|seq| (seq, seq))),
                 _ => {
                     let look = sequencer.look(seq);
-                    assert_eq!((sequencer.insert(seq), buffer.insert(seq, seq)), (look, look));
+                    let inserted = sequencer.insert(Time::from_micros(0), seq);
+                    assert_eq!((inserted, buffer.insert(seq, seq)), (look, look));
                     let is_in = matches!(look, Insert::Ready | Insert::Held | Insert::Duplicate);
                     assert_eq!(sequencer.look(seq) == Insert::Duplicate, is_in);
                 }

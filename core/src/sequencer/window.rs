@@ -1,4 +1,4 @@
-//! A reorder buffer by sequence number that knows numbers only: what has arrived, what has left, what is missing.
+//! The numbers that are in, as bits.
 //!
 //! The window is a ring of bits, one for each number from the next one on, as in the receivers of selective-repeat
 //! protocols. Every call is O(1) amortised; ranges are walked a word of 64 numbers at a time.
@@ -6,13 +6,18 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use super::Insert;
+use super::options::SequencerOptions;
 use crate::ids::Seq;
-use crate::options::{OptionsError, SequencerOptions};
+use crate::options::OptionsError;
 
 /// Numbers that a word of the ring stands for.
 const WORD: u64 = u64::BITS as u64;
 
-/// Says of each number whether its turn has come.
+/// A reorder buffer of numbers alone: what has arrived, what has left, what is missing.
+///
+/// It has no policy and no time: see [`Sequencer`](crate::Sequencer) for gaps that are given up, counters that wrap and
+/// sources that start again, and [`ReorderBuffer`](crate::ReorderBuffer) for one with the items in it.
 ///
 /// Three numbers move: [`next`](Self::next), the lowest that has not left, bounds the window;
 /// [`expected`](Self::expected), the lowest that has neither arrived nor been given up, bounds what is in order; what
@@ -20,18 +25,18 @@ const WORD: u64 = u64::BITS as u64;
 ///
 /// # Examples
 /// ```
-/// use inorder::{Insert, Sequencer, SequencerOptions};
+/// use inorder::{Insert, SequencerOptions, Window};
 ///
-/// let mut sequencer = Sequencer::new(SequencerOptions::new().capacity(8))?;
-/// assert_eq!(sequencer.insert(1), Insert::Held);
-/// assert_eq!(sequencer.insert(0), Insert::Ready);
-/// assert_eq!((sequencer.pop(), sequencer.pop(), sequencer.pop()), (Some(0), Some(1), None));
-/// assert_eq!(sequencer.insert(0), Insert::Late);
-/// assert_eq!(sequencer.insert(10), Insert::TooFar);
+/// let mut window = Window::new(SequencerOptions::new().capacity(8))?;
+/// assert_eq!(window.insert(1), Insert::Held);
+/// assert_eq!(window.insert(0), Insert::Ready);
+/// assert_eq!((window.pop(), window.pop(), window.pop()), (Some(0), Some(1), None));
+/// assert_eq!(window.insert(0), Insert::Late);
+/// assert_eq!(window.insert(10), Insert::TooFar);
 /// # Ok::<(), inorder::OptionsError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Sequencer {
+pub struct Window {
     /// For each number from `next` on whether it is in: arrived and not left. Below, in the same word, it is stale.
     ring: Box<[u64]>,
     capacity: u64,
@@ -42,53 +47,31 @@ pub struct Sequencer {
     holes: bool,
 }
 
-/// What [`Sequencer::insert`] says of a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use]
-pub enum Insert {
-    /// Admitted, and everything before it is in.
-    Ready,
-    /// Admitted, and something before it is missing.
-    Held,
-    /// It is in already.
-    Duplicate,
-    /// It has left, was given up, or is before the start.
-    Late,
-    /// It is not below the next number plus the capacity.
-    TooFar,
-}
-
-impl Insert {
-    /// The name that all languages use.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Held => "held",
-            Self::Duplicate => "duplicate",
-            Self::Late => "late",
-            Self::TooFar => "too_far",
-        }
-    }
-}
-
-impl Sequencer {
-    /// An empty one.
+impl Window {
+    /// An empty one. Of the options it has the start and the capacity.
     ///
     /// # Errors
-    /// The capacity is out of its bounds.
+    /// The first option that is out of its bounds, or that a window has not.
     pub fn new(options: SequencerOptions) -> Result<Self, OptionsError> {
-        options.check()?;
+        options.check_plain()?;
+        Ok(Self::with(options))
+    }
+
+    /// As [`new`](Self::new), of options that were checked. Inlined, so that where it begins is known to the loops that
+    /// follow.
+    #[inline(always)]
+    pub(crate) fn with(options: SequencerOptions) -> Self {
+        let (start, capacity) = (options.start.unwrap_or(0), options.effective_capacity());
         // one word more than the window takes, so that the one with `next` in it is never reached from the other end
-        let words = (options.capacity.div_ceil(WORD as usize) + 1).next_power_of_two();
-        Ok(Self {
+        let words = (capacity.div_ceil(WORD as usize) + 1).next_power_of_two();
+        Self {
             ring: vec![0; words].into_boxed_slice(),
-            capacity: options.capacity as u64,
-            next: options.start,
-            expected: options.start,
+            capacity: capacity as u64,
+            next: start,
+            expected: start,
             len: 0,
             holes: false,
-        })
+        }
     }
 
     /// The lowest number that has not left. It bounds the window.
@@ -219,6 +202,29 @@ impl Sequencer {
         true
     }
 
+    /// Forgets everything, and goes on from `first` with so many in from there on: fewer than a word.
+    pub(super) fn restart(&mut self, first: Seq, count: u64) {
+        self.ring.fill(0);
+        (self.next, self.expected) = (first, first.saturating_add(count));
+        (self.len, self.holes) = (count as usize, false);
+        for seq in first..self.expected {
+            let (word, bit) = self.place(seq);
+            self.ring[word] |= bit;
+        }
+    }
+
+    /// The first number from `from` on, and below `until`, that is in. `from` is not before the next number.
+    pub(super) fn first_in(&self, from: Seq, until: Seq) -> Option<Seq> {
+        let until = until.min(self.window_end());
+        let at = self.find(from, until, true);
+        (at < until).then_some(at)
+    }
+
+    /// The first number from `from` on that is not in. `from` is not before the next number.
+    pub(super) fn first_absent(&self, from: Seq) -> Seq {
+        self.find(from, self.window_end(), false)
+    }
+
     /// The least size of an array in which the place of each number in the window is its remainder: a power of two.
     #[must_use]
     pub fn span(&self) -> usize {
@@ -248,8 +254,9 @@ impl Sequencer {
         self.next = to;
     }
 
+    /// Whether a number is in that is at most a word beyond the next one, or in the window.
     #[inline]
-    fn is_in(&self, seq: Seq) -> bool {
+    pub(super) fn is_in(&self, seq: Seq) -> bool {
         let (word, bit) = self.place(seq);
         self.ring[word] & bit != 0
     }
@@ -290,75 +297,89 @@ mod tests {
 
     use super::*;
 
-    fn sequencer(start: Seq, capacity: usize) -> Sequencer {
-        Sequencer::new(SequencerOptions::new().start(start).capacity(capacity)).unwrap()
+    fn window(start: Seq, capacity: usize) -> Window {
+        Window::new(SequencerOptions::new().start(start).capacity(capacity)).unwrap()
     }
 
-    fn all(sequencer: &mut Sequencer) -> Vec<Seq> {
-        core::iter::from_fn(|| sequencer.pop()).collect()
+    fn all(window: &mut Window) -> Vec<Seq> {
+        core::iter::from_fn(|| window.pop()).collect()
     }
 
     #[test]
     fn the_missing_one_is_admitted_to_a_full_window() {
         for capacity in [1, 2, 63, 64, 65, 100, 128] {
-            let mut s = sequencer(0, capacity);
+            let mut w = window(0, capacity);
             for seq in 1..capacity as u64 {
-                assert_eq!(s.insert(seq), Insert::Held);
+                assert_eq!(w.insert(seq), Insert::Held);
             }
-            assert_eq!(s.insert(capacity as u64), Insert::TooFar);
-            assert_eq!(s.insert(0), Insert::Ready);
-            assert_eq!(s.expected(), capacity as u64, "capacity {capacity}");
-            assert_eq!(all(&mut s), (0..capacity as u64).collect::<Vec<_>>());
+            assert_eq!(w.insert(capacity as u64), Insert::TooFar);
+            assert_eq!(w.insert(0), Insert::Ready);
+            assert_eq!(w.expected(), capacity as u64, "capacity {capacity}");
+            assert_eq!(all(&mut w), (0..capacity as u64).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn ranges_that_are_missing_are_inclusive() {
-        let mut s = sequencer(10, 256);
+        let mut w = window(10, 256);
         for seq in [12, 13, 15, 140] {
-            assert_eq!(s.insert(seq), Insert::Held);
+            assert_eq!(w.insert(seq), Insert::Held);
         }
-        assert_eq!(s.missing().collect::<Vec<_>>(), [(10, 11), (14, 14), (16, 139)]);
+        assert_eq!(w.missing().collect::<Vec<_>>(), [(10, 11), (14, 14), (16, 139)]);
     }
 
     #[test]
     fn what_is_given_up_is_late_and_what_is_in_still_leaves() {
-        let mut s = sequencer(0, 8);
-        assert_eq!((s.insert(2), s.insert(5)), (Insert::Held, Insert::Held));
-        s.skip_to(4);
-        assert_eq!((s.next(), s.expected()), (2, 4));
+        let mut w = window(0, 8);
+        assert_eq!((w.insert(2), w.insert(5)), (Insert::Held, Insert::Held));
+        w.skip_to(4);
+        assert_eq!((w.next(), w.expected()), (2, 4));
         assert_eq!(
-            (s.insert(1), s.insert(3), s.insert(2)),
+            (w.insert(1), w.insert(3), w.insert(2)),
             (Insert::Late, Insert::Late, Insert::Duplicate)
         );
-        assert_eq!((s.pop(), s.pop()), (Some(2), None));
-        assert_eq!(s.next(), 4);
-        assert_eq!(s.insert(4), Insert::Ready);
-        assert_eq!(all(&mut s), [4, 5]);
+        assert_eq!((w.pop(), w.pop()), (Some(2), None));
+        assert_eq!(w.next(), 4);
+        assert_eq!(w.insert(4), Insert::Ready);
+        assert_eq!(all(&mut w), [4, 5]);
     }
 
     #[test]
     fn a_skip_beyond_the_window_keeps_what_is_in() {
-        let mut s = sequencer(0, 4);
-        assert_eq!(s.insert(3), Insert::Held);
-        s.skip_to(1_000_000);
-        assert_eq!(s.insert(5), Insert::Late);
-        assert_eq!(s.insert(1_000_000), Insert::TooFar);
-        assert_eq!(all(&mut s), [3]);
-        assert_eq!(s.next(), 1_000_000);
-        assert_eq!(s.insert(1_000_000), Insert::Ready);
+        let mut w = window(0, 4);
+        assert_eq!(w.insert(3), Insert::Held);
+        w.skip_to(1_000_000);
+        assert_eq!(w.insert(5), Insert::Late);
+        assert_eq!(w.insert(1_000_000), Insert::TooFar);
+        assert_eq!(all(&mut w), [3]);
+        assert_eq!(w.next(), 1_000_000);
+        assert_eq!(w.insert(1_000_000), Insert::Ready);
+    }
+
+    #[test]
+    fn a_restart_forgets_what_was_in() {
+        for capacity in [1, 8, 64] {
+            let mut w = window(1_000, capacity);
+            assert_eq!(w.insert(1_000), Insert::Ready);
+            w.restart(62, 5);
+            assert_eq!((w.next(), w.expected(), w.len()), (62, 67, 5));
+            assert_eq!(w.insert(62), Insert::Duplicate);
+            assert_eq!(w.missing().count(), 0);
+            assert_eq!(all(&mut w), [62, 63, 64, 65, 66]);
+            assert_eq!(w.insert(67), Insert::Ready);
+        }
     }
 
     #[test]
     fn the_ends_of_the_numbers_do_not_overflow() {
-        let mut s = sequencer(u64::MAX - 2, 64);
-        assert_eq!(s.insert(u64::MAX - 1), Insert::Held);
-        assert_eq!(s.insert(u64::MAX), Insert::TooFar);
-        assert_eq!(s.insert(u64::MAX - 2), Insert::Ready);
-        assert_eq!(all(&mut s), [u64::MAX - 2, u64::MAX - 1]);
-        s.skip_to(u64::MAX);
-        assert_eq!(s.insert(u64::MAX), Insert::TooFar);
-        assert_eq!(s.missing().count(), 0);
+        let mut w = window(u64::MAX - 2, 64);
+        assert_eq!(w.insert(u64::MAX - 1), Insert::Held);
+        assert_eq!(w.insert(u64::MAX), Insert::TooFar);
+        assert_eq!(w.insert(u64::MAX - 2), Insert::Ready);
+        assert_eq!(all(&mut w), [u64::MAX - 2, u64::MAX - 1]);
+        w.skip_to(u64::MAX);
+        assert_eq!(w.insert(u64::MAX), Insert::TooFar);
+        assert_eq!(w.missing().count(), 0);
     }
 
     /// The rules as sets: `in_` arrived and not left, `gone` left or given up.
@@ -411,13 +432,13 @@ mod tests {
         for round in 0..200 {
             let capacity = [1, 3, 8, 64, 70, 128][round % 6];
             let start = draw(100);
-            let mut s = sequencer(start, capacity as usize);
+            let mut w = window(start, capacity as usize);
             let mut m = Model { in_: BTreeSet::new(), next: start, expected: start, capacity };
             for _ in 0..400 {
                 match draw(20) {
                     0 => {
                         let to = m.next + draw(capacity + 4);
-                        s.skip_to(to);
+                        w.skip_to(to);
                         m.expected = m.expected.max(to);
                         m.settle();
                     }
@@ -428,24 +449,24 @@ mod tests {
                             m.next += 1;
                             m.settle();
                         }
-                        assert_eq!(s.pop(), popped);
+                        assert_eq!(w.pop(), popped);
                     }
                     7..=9 => {
                         let seq = m.next + draw(capacity);
                         let leaves = seq < m.expected && m.in_.remove(&seq);
                         m.settle();
-                        assert_eq!(s.leave(seq), leaves);
+                        assert_eq!(w.leave(seq), leaves);
                     }
                     _ => {
                         let seq = (m.next + draw(capacity + 3)).saturating_sub(draw(4));
-                        assert_eq!(s.insert(seq), m.insert(seq));
+                        assert_eq!(w.insert(seq), m.insert(seq));
                     }
                 }
-                assert_eq!((s.next(), s.expected(), s.len()), (m.next, m.expected, m.in_.len()));
+                assert_eq!((w.next(), w.expected(), w.len()), (m.next, m.expected, m.in_.len()));
                 let held = m.in_.last().copied().unwrap_or(0);
                 let missing: Vec<Seq> =
                     (m.expected..held.max(m.expected)).filter(|n| !m.in_.contains(n)).collect();
-                assert_eq!(s.missing().flat_map(|(a, b)| a..=b).collect::<Vec<_>>(), missing);
+                assert_eq!(w.missing().flat_map(|(a, b)| a..=b).collect::<Vec<_>>(), missing);
             }
         }
     }
