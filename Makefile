@@ -51,6 +51,7 @@ demo: $(STAMPS)/wheel bindings-js/dist/index.js ## textbook and inorder side by 
 
 bench: $(STAMPS)/wheel bindings-js/dist/index.js ## speed against what people use today, in three languages
 	cargo run --release -q -p inorder-bench
+	mk/instructions.sh
 	$(BIN)/python bindings-py/bench/bench.py
 	cd bindings-js && node bench/bench.mjs
 

@@ -6,13 +6,13 @@ use core::time::Duration;
 
 use crate::ids::Seq;
 use crate::slots::NIL;
-use crate::time::Time;
+use crate::time::{Time, whole_micros};
 
 /// A time limit that is the same for all items: what was armed first is due first, so that a list will do and every
 /// call is O(1). (A heap with lazy deletion keeps what has long ended, until its time comes.)
 #[derive(Debug)]
 pub(crate) struct Limit {
-    span: Duration,
+    micros: u64,
     head: u32,
     tail: u32,
     /// By slot.
@@ -28,7 +28,7 @@ struct Entry {
 
 impl Limit {
     pub(crate) fn new(span: Duration) -> Self {
-        Self { span, head: NIL, tail: NIL, entries: Vec::new() }
+        Self { micros: whole_micros(span), head: NIL, tail: NIL, entries: Vec::new() }
     }
 
     /// When the time of a slot is over; `None` where it is not armed.
@@ -50,7 +50,7 @@ impl Limit {
             self.entries.resize(index + 1, Entry { prev: NIL, next: NIL, due: None });
         }
         let prev = core::mem::replace(&mut self.tail, slot);
-        self.entries[index] = Entry { prev, next: NIL, due: Some(now.after(self.span)) };
+        self.entries[index] = Entry { prev, next: NIL, due: Some(now.plus(self.micros)) };
         match self.entries.get_mut(prev as usize) {
             Some(entry) => entry.next = slot,
             None => self.head = slot,

@@ -120,19 +120,38 @@ fn results_out_of_place() {
     }
 }
 
+/// What is resident after one and after ten million items, each with both time limits.
+fn memory() {
+    println!("\nresident memory, dispatcher with both time limits");
+    for n in [1_000_000, 10_000_000] {
+        ours::dispatcher_with_limits(n);
+        match resident() {
+            Some(kibibytes) => println!("  after {n:>10} items {kibibytes:18} KiB"),
+            None => println!("  after {n:>10} items: this system does not tell"),
+        }
+    }
+}
+
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
 /// One of ours alone.
 fn alone(name: &str, n: u64) {
     match name {
         "at_once" => drop(current_thread(ours::in_order_map(n, at_once))),
         "one_turn" => drop(current_thread(ours::in_order_map(n, one_turn))),
         "dispatcher" => drop(ours::dispatcher(n)),
+        "dispatcher_with_limits" => drop(ours::dispatcher_with_limits(n)),
         "keyed" => {
             current_thread(ours::in_order_by_key(keyed_items(n as usize), peers::Log::new()))
         }
         "reorder_buffer" => {
             ours::reorder_buffer(&shuffled(n, 4_096), &mut vec![0; n as usize], 4_096);
         }
-        _ => panic!("at_once, one_turn, dispatcher, keyed or reorder_buffer, not {name}"),
+        _ => panic!("no bench of ours is called {name}"),
     }
 }
 
@@ -143,9 +162,17 @@ fn main() {
         return alone(&name, n);
     }
     let mut at_once_peers = streams(200_000, at_once);
-    at_once_peers
-        .push(Peer::new("dispatcher alone", 200_000, || timed_sync(|| ours::dispatcher(200_000))));
-    let limits = [limit("inorder", "buffered", 0.45), limit("dispatcher alone", "buffered", 0.25)];
+    at_once_peers.extend([
+        Peer::new("dispatcher alone", 200_000, || timed_sync(|| ours::dispatcher(200_000))),
+        Peer::new("… with time limits", 200_000, || {
+            timed_sync(|| ours::dispatcher_with_limits(200_000))
+        }),
+    ]);
+    let limits = [
+        limit("inorder", "buffered", 0.45),
+        limit("dispatcher alone", "buffered", 0.25),
+        limit("… with time limits", "buffered", 0.55),
+    ];
     table("ordered results, at once", at_once_peers, &limits);
     table(
         "ordered results, one turn",
@@ -162,4 +189,5 @@ fn main() {
     table("reorder buffer, shuffled within 4096", buffers(4_096), &limits);
     mixed_latencies();
     results_out_of_place();
+    memory();
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
@@ -38,9 +39,19 @@ pub async fn in_order_by_key(items: Arc<Vec<Item>>, log: Log) {
 
 /// The state machine alone: push, dispatch, complete, release, each with what a driver takes after it.
 pub fn dispatcher(n: u64) -> Count {
+    dispatcher_of(n, &Options::new().concurrency(CONCURRENCY))
+}
+
+/// As [`dispatcher`], with a limit on the time of an attempt and one on that of an item.
+pub fn dispatcher_with_limits(n: u64) -> Count {
+    let limit = Duration::from_secs(30);
+    dispatcher_of(n, &Options::new().concurrency(CONCURRENCY).timeout(limit).total_timeout(limit))
+}
+
+#[inline(always)]
+fn dispatcher_of(n: u64, options: &Options) -> Count {
     let now = Time::from_micros(0);
-    let mut dispatcher =
-        Dispatcher::new(&Options::new().concurrency(CONCURRENCY)).expect("good options");
+    let mut dispatcher = Dispatcher::new(options).expect("good options");
     let source = dispatcher.open_source(SourceOptions::new()).expect("it is open");
     let mut seen = Count::default();
     for _ in 0..n {
@@ -65,6 +76,7 @@ fn taken(dispatcher: &mut Dispatcher) -> Option<inorder::Run> {
 }
 
 /// The reorder buffer, with the window within which the arrivals are shuffled.
+#[inline(never)]
 pub fn reorder_buffer(arrivals: &[u64], out: &mut [u64], window: usize) -> usize {
     let mut buffer = ReorderBuffer::new(SequencerOptions::new().capacity(window));
     let mut count = 0;
