@@ -90,12 +90,15 @@ impl Dispatcher {
     fn expire(&mut self, slot: u32) {
         let handle = self.items.handle(slot);
         match self.items[slot].state {
-            State::Running => {
-                if self.items[slot].fate.is_none() {
+            State::Running => match self.items[slot].fate {
+                None => {
                     self.tally.timed_out += 1;
                     self.signal(slot, Why::DeadlineExceeded);
                 }
-            }
+                // it was signalled, and a retry would be due too late
+                Some(Why::AttemptTimeout) => self.items[slot].fate = Some(Why::DeadlineExceeded),
+                Some(_) => {}
+            },
             State::Early | State::Waiting => {
                 self.events.push_back(Event::Expired { handle });
                 let needs_its_turn = self.items[slot].state == State::Early

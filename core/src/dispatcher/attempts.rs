@@ -19,6 +19,10 @@ impl Dispatcher {
             let item = &mut items[slot as usize];
             if item.is_rejected {
                 self.reject_in_turn(slot);
+                if !self.hand_overs.is_empty() {
+                    // that comes first, and may forbid that anything else starts
+                    return None;
+                }
                 continue;
             }
             item.state = State::Running;
@@ -43,23 +47,28 @@ impl Dispatcher {
     /// need no slot; retries that are due; then new work, with a concurrency of 1 only if nothing is pending.
     #[inline(never)]
     pub(super) fn start_aside(&mut self) -> Option<Run> {
-        if let Some(run) = self.start_hand_over() {
-            return Some(run);
+        loop {
+            if let Some(run) = self.start_hand_over() {
+                return Some(run);
+            }
+            if self.paused || self.tally.running >= self.concurrency {
+                return None;
+            }
+            let is_single = self.concurrency == 1;
+            if is_single && self.tally.handing_over > 0 {
+                return None;
+            }
+            if let Some(run) = self.start_retry() {
+                return Some(run);
+            }
+            if is_single && self.tally.backing_off > 0 {
+                return None;
+            }
+            let run = self.start_next();
+            if run.is_some() || self.hand_overs.is_empty() {
+                return run;
+            }
         }
-        if self.paused || self.tally.running >= self.concurrency {
-            return None;
-        }
-        let is_single = self.concurrency == 1;
-        if is_single && self.tally.handing_over > 0 {
-            return None;
-        }
-        if let Some(run) = self.start_retry() {
-            return Some(run);
-        }
-        if is_single && self.tally.backing_off > 0 {
-            return None;
-        }
-        self.start_next()
     }
 
     fn start_hand_over(&mut self) -> Option<Run> {

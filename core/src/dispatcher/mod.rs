@@ -305,8 +305,8 @@ impl Dispatcher {
     /// iteration. Without, an item is completed when it is settled.
     pub fn taking(&mut self, now: Time, source: Source, taking: bool) {
         self.advance_clock(now);
-        if let Some((_, state)) = self.sources.get_mut(source) {
-            state.taking = taking;
+        if let Some(index) = self.sources.find(source) {
+            self.change_taking(index, taking);
         }
     }
 
@@ -411,10 +411,11 @@ impl Dispatcher {
         }
         // most often there is nothing: asked after every command
         if self.line.is_empty() || self.tally.running >= self.concurrency {
-            None
-        } else {
-            self.start_next()
+            return None;
         }
+        let run = self.start_next();
+        // the search can end with what is to be handed over
+        if run.is_none() && self.aside > 0 { self.start_aside() } else { run }
     }
 
     /// Lends the next result of a source, if it is there and none is lent.

@@ -106,6 +106,9 @@ impl Dispatcher {
 
     /// Cuts off what comes out at a position, unless it is cut off there or before: a callback failed.
     pub(super) fn cut_off_from(&mut self, index: u32, from: Seq) {
+        // what is missing does not come any more, and nothing behind it either
+        let missing = self.sources[index].sequenced.as_ref().map(|it| it.sequencer.expected());
+        let from = missing.map_or(from, |missing| missing.min(from));
         let is_earlier = match self.sources[index].cut {
             Cut::Nowhere => true,
             Cut::After(position) => from < position,
@@ -147,7 +150,9 @@ impl Dispatcher {
                 State::Free | State::Lent(_) | State::Detached => {}
             }
         }
-        for other in self.sources.indices().filter(|other| *other != index).collect::<Vec<_>>() {
+        // one that is cut off itself still has to bring out what is before its position
+        let goes_on = |other: &u32| *other != index && self.sources[*other].cut == Cut::Nowhere;
+        for other in self.sources.indices().filter(goes_on).collect::<Vec<_>>() {
             self.give_back(other);
         }
     }
@@ -214,7 +219,8 @@ impl Dispatcher {
     fn leave_untaken(&mut self, slot: u32, why: Why) {
         let (handle, state) = (self.items.handle(slot), &self.sources[self.items[slot].source]);
         let is_done = matches!(why, Why::Skipped | Why::DeadLettered);
-        if is_done && state.acknowledged && state.taking && self.is_before_cut(slot) {
+        let is_told = is_done && state.acknowledged && state.taking && self.is_before_cut(slot);
+        if is_told && !self.is_told_already(slot) {
             self.events.push_back(Event::Completed { handle });
         }
         self.events.push_back(Event::Passed { handle, why });
@@ -248,10 +254,44 @@ impl Dispatcher {
     /// Tells that an item is completed by being taken.
     fn note_delivered(&mut self, slot: u32) {
         let item = &self.items[slot];
-        let state = &self.sources[item.source];
+        let (handle, index) = (item.handle, item.source);
         let is_done = item.state == State::Lent(Verdict::Ok);
-        if is_done && state.acknowledged && state.taking && state.cut != Cut::Everything {
-            self.events.push_back(Event::Completed { handle: item.handle });
+        let state = &mut self.sources[index];
+        let is_taken = core::mem::take(&mut state.owes_lent) || state.taking;
+        let is_told = is_done && state.acknowledged && is_taken && state.cut != Cut::Everything;
+        if is_told && !self.is_told_already(slot) {
+            self.events.push_back(Event::Completed { handle });
+        }
+    }
+
+    /// Whether the completion of an item was told when it was settled, because nobody took results then.
+    fn is_told_already(&mut self, slot: u32) -> bool {
+        let index = self.items[slot].source;
+        self.sources[index].told.remove(&slot)
+    }
+
+    /// Somebody begins to take what comes out of a source, or leaves. What is settled by then is completed, once.
+    pub(super) fn change_taking(&mut self, index: u32, taking: bool) {
+        let state = &mut self.sources[index];
+        if core::mem::replace(&mut state.taking, taking) == taking || !state.acknowledged {
+            return;
+        }
+        let lent = state.lent;
+        if !taking {
+            // the one that is lent is completed when it is given back
+            state.owes_lent = lent != NIL;
+        }
+        let owed = if state.owes_lent { lent } else { NIL };
+        for slot in self.items_of(index) {
+            let is_settled = matches!(self.items[slot].state, State::Held(_) | State::Lent(_));
+            if !is_settled || slot == owed {
+                continue;
+            }
+            if taking {
+                self.sources[index].told.insert(slot);
+            } else if !self.is_told_already(slot) {
+                self.note_settled(slot);
+            }
         }
     }
 

@@ -359,7 +359,8 @@ impl Naive {
             }
         }
         for other in self.open_sources() {
-            if other != index {
+            // one that failed itself still brings out what is before its position
+            if other != index && self.sources[other].cut == Cut::Nowhere {
                 self.give_back(other);
             }
         }
