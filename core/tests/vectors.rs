@@ -6,13 +6,16 @@
 mod dispatcher;
 #[path = "vectors/numbers.rs"]
 mod numbers;
+#[path = "vectors/options.rs"]
+mod options;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dispatcher::Bench;
-use inorder::{Dispatcher, OnFailure, Options, OptionsError, ReorderBuffer, Sequencer};
+use inorder::{Dispatcher, OptionsError, ReorderBuffer, Sequencer};
 use numbers::Numbers;
 
 /// What a file talks about.
@@ -47,6 +50,10 @@ impl<'a> Words<'a> {
         self.get(name).map(number)
     }
 
+    fn span(&self, name: &str) -> Option<Duration> {
+        self.number(name).map(Duration::from_micros)
+    }
+
     /// Refuses words that no step knows, so that a typing error does not pass for a default.
     fn allow(&self, plain: usize, named: &[&str]) {
         assert!(self.plain.len() <= plain, "too many words: {:?}", self.plain);
@@ -62,20 +69,8 @@ fn number(word: &str) -> u64 {
 
 fn open(command: &str, words: &Words<'_>) -> Result<Subject, OptionsError> {
     if command == "dispatcher" {
-        words.allow(0, &["concurrency", "capacity", "ordered", "on_failure"]);
-        let mut options = Options::new();
-        for (name, value) in &words.named {
-            options = match (*name, *value) {
-                ("concurrency", n) => options.concurrency(number(n) as usize),
-                ("capacity", n) => options.capacity(number(n) as usize),
-                ("ordered", "true") => options.ordered(true),
-                ("ordered", "false") => options.ordered(false),
-                ("on_failure", "fail") => options.on_failure(OnFailure::Fail),
-                ("on_failure", "emit") => options.on_failure(OnFailure::Emit),
-                (name, value) => panic!("unknown option {name}={value}"),
-            };
-        }
-        return Ok(Subject::Dispatcher(Box::new(Bench::new(Dispatcher::new(&options)?))));
+        let dispatcher = Dispatcher::new(&options::options(words))?;
+        return Ok(Subject::Dispatcher(Box::new(Bench::new(dispatcher))));
     }
     assert!(words.plain.is_empty(), "too many words: {:?}", words.plain);
     let options = numbers::options(&words.named);

@@ -1,14 +1,16 @@
 //! The steps of a dispatcher, each followed by the drain of a driver.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use inorder::{
     Arrival, Completion, Dispatcher, Event, Handle, Lane, Outcome, PushError, Release, Rest,
-    Source, SourceOptions, Time, What, Why,
+    Resume, Run, RunKind, Source, SourceOptions, Time, What, Why,
 };
 
 use super::{Words, number};
+
+/// What is added to the number of an attempt to hand over.
+const HAND_OVERS: u32 = 1 << 31;
 
 pub(super) struct Bench {
     dispatcher: Dispatcher,
@@ -47,9 +49,15 @@ impl Bench {
         let now = self.now;
         match command {
             "source" => {
-                words.allow(2, &["start"]);
-                let keyed = words.plain.get(1).is_some_and(|word| *word == "keyed");
-                let mut options = SourceOptions::new().keyed(keyed);
+                words.allow(3, &["start"]);
+                let mut options = SourceOptions::new();
+                for word in &words.plain[1..] {
+                    options = match *word {
+                        "keyed" => options.keyed(true),
+                        "acknowledged" => options.acknowledged(true),
+                        other => panic!("no kind of source: {other}"),
+                    };
+                }
                 if let Some(start) = words.number("start") {
                     options = options.sequenced(start);
                 }
@@ -59,14 +67,18 @@ impl Bench {
                 }
             }
             "complete" => {
-                words.allow(2, &["attempt"]);
+                words.allow(2, &["attempt", "hand_over", "after"]);
                 let outcome = match words.plain[1] {
                     "ok" => Outcome::Ok,
                     "failed" => Outcome::FAILED,
+                    "retry" => Outcome::Failed { retry: true, after: words.span("after") },
                     "cancelled" => Outcome::Cancelled,
                     other => panic!("no outcome: {other}"),
                 };
-                let attempt = words.number("attempt").unwrap_or(1) as u32;
+                let attempt = match words.number("hand_over") {
+                    Some(nth) => HAND_OVERS + nth as u32,
+                    None => words.number("attempt").unwrap_or(1) as u32,
+                };
                 let handle = self.item(words.plain[0]);
                 line(
                     out,
@@ -109,7 +121,48 @@ impl Bench {
             }
             "close" => {
                 words.allow(0, &["timeout"]);
-                self.dispatcher.close(now, words.number("timeout").map(Duration::from_micros));
+                self.dispatcher.close(now, words.span("timeout"));
+            }
+            "revoke" => {
+                words.allow(0, &["in", "timeout"]);
+                self.dispatcher.revoke(now, self.source(words), words.span("timeout"));
+            }
+            "fence" => {
+                words.allow(0, &["in"]);
+                self.dispatcher.fence(now, self.source(words));
+            }
+            "stop" => {
+                words.allow(0, &["in", "from"]);
+                let from = words.number("from").expect("it stops from a number on");
+                self.dispatcher.stop(now, self.source(words), from);
+            }
+            "taking" => {
+                words.allow(1, &["in"]);
+                let taking = words.plain[0].parse().expect("true or false");
+                self.dispatcher.taking(now, self.source(words), taking);
+            }
+            "pause" => self.dispatcher.pause(now),
+            "unpause" => self.dispatcher.unpause(now),
+            "limits" => {
+                words.allow(0, &["concurrency", "capacity"]);
+                let limit = |name| words.number(name).expect("both limits are given") as usize;
+                let (concurrency, capacity) = (limit("concurrency"), limit("capacity"));
+                if let Err(error) = self.dispatcher.set_limits(now, concurrency, capacity) {
+                    line(out, &format!("error {error}"));
+                }
+            }
+            "resume" => {
+                words.allow(1, &["lane"]);
+                let lane = words.number("lane").and_then(|number| Lane::new(number as u32));
+                let how = match words.plain[0] {
+                    "retry" => Resume::Retry,
+                    "skip" => Resume::Skip,
+                    "dead_letter" => Resume::DeadLetter,
+                    other => panic!("no way to resume: {other}"),
+                };
+                let lane = lane.expect("a lane is resumed");
+                let answer = self.dispatcher.resume_lane(now, lane, how);
+                line(out, &format!("resume lane={} answer={answer}", lane.number()));
             }
             "timeout" => self.dispatcher.handle_timeout(now),
             "refuse" => self.dispatcher.refuse(now),
@@ -131,8 +184,21 @@ impl Bench {
             "why_blocked" => self.dispatcher.why_blocked(self.now, source()).map(|blocked| {
                 let (seq, attempt, waiting) = (blocked.seq, blocked.attempt, blocked.waiting);
                 let (age, state) = (blocked.age.as_micros(), blocked.state.name());
-                format!("seq={seq} attempt={attempt} age={age} waiting={waiting} state={state}")
+                let mut text = format!(
+                    "seq={seq} attempt={attempt} age={age} waiting={waiting} state={state}"
+                );
+                if let Some(left) = blocked.next_deadline {
+                    text += &format!(" next_deadline={}", left.as_micros());
+                }
+                text
             }),
+            "head" => self.dispatcher.head(source()).map(|handle| self.name(handle)),
+            "can_lend" => Some(self.dispatcher.can_lend(source()).to_string()),
+            "halted_lanes" => {
+                let lanes: Vec<String> =
+                    self.dispatcher.halted_lanes().map(|lane| lane.number().to_string()).collect();
+                (!lanes.is_empty()).then(|| lanes.join(" "))
+            }
             "wants" => Some(self.dispatcher.wants(source()).to_string()),
             "oldest" => self.dispatcher.oldest(source()).map(|seq| seq.to_string()),
             "failed" => self.dispatcher.failed(source()).map(|handle| self.name(handle)),
@@ -158,8 +224,12 @@ impl Bench {
                 let value = match *field {
                     "accepted" => stats.accepted,
                     "started" => stats.started,
+                    "retried" => stats.retried,
+                    "timed_out" => stats.timed_out,
                     "ok" => stats.ok,
                     "failed" => stats.failed,
+                    "skipped" => stats.skipped,
+                    "dead_lettered" => stats.dead_lettered,
                     "cancelled" => stats.cancelled,
                     "released" => stats.released,
                     "ignored" => stats.ignored,
@@ -169,6 +239,9 @@ impl Bench {
                     "stale" => stats.stale,
                     "queued" => stats.queued,
                     "running" => stats.running,
+                    "backing_off" => stats.backing_off,
+                    "handing_over" => stats.handing_over,
+                    "halted" => stats.halted,
                     "held" => stats.held,
                     "in_flight" => stats.in_flight,
                     "concurrency" => stats.concurrency,
@@ -250,14 +323,7 @@ impl Bench {
             }
             if let Some(run) = self.dispatcher.poll_dispatch() {
                 let seq = self.dispatcher.seq_of(run.handle).expect("what starts is in flight");
-                line(
-                    out,
-                    &format!(
-                        "run seq={seq} attempt={} item={}",
-                        run.attempt,
-                        self.name(run.handle)
-                    ),
-                );
+                line(out, &self.run(seq, run));
                 continue;
             }
             // the search for a start can settle items whose key raised
@@ -268,10 +334,22 @@ impl Bench {
         }
     }
 
+    fn run(&self, seq: u64, run: Run) -> String {
+        let number = match run.kind() {
+            RunKind::Handler => format!("attempt={}", run.attempt),
+            RunKind::HandOver => format!("hand_over={}", run.attempt - HAND_OVERS),
+        };
+        format!("run seq={seq} {number} item={}", self.name(run.handle))
+    }
+
     fn event(&self, event: Event) -> String {
         match event {
             Event::Signal { handle, attempt, why } => {
-                format!("signal attempt={attempt} why={} item={}", reason(why), self.name(handle))
+                let number = match attempt.checked_sub(HAND_OVERS) {
+                    None => format!("attempt={attempt}"),
+                    Some(nth) => format!("hand_over={nth}"),
+                };
+                format!("signal {number} why={} item={}", reason(why), self.name(handle))
             }
             Event::Passed { handle, why } => {
                 format!("passed why={} item={}", reason(why), self.name(handle))
