@@ -2,10 +2,11 @@
 //!
 //! - [`InOrderExt`]: a stream in, its results out in order.
 //! - [`Processor`]: a long-lived one, for items that come one by one from anywhere; a ticket for each.
-//! - [`ReorderBuffer`]: arrivals out of order, by sequence number.
+//! - [`InOrderExt::resequence`]: a stream whose items come out of order, in the order of their numbers.
+//! - [`ReorderBuffer`]: the same for what is no stream.
 //! - [`Watermark`], [`Checkpoint`]: up to where a source is done, and what is done beyond that, to be acknowledged and
 //!   to go on from.
-//! - [`Dispatcher`], [`Sequencer`]: the state machines behind them, without IO, clock, threads or payloads.
+//! - [`Dispatcher`], [`Sequencer`], [`Resequencer`]: the state machines behind them, without IO, clock, threads or payloads.
 //!
 //! Four knobs: how many run at once ([`Options::concurrency`]); whether those with the same key run one after the other
 //! ([`InOrderExt::in_order_by_key`]); whether results come out in order ([`Options::ordered`]); and how many items may
@@ -117,9 +118,9 @@ pub use driver::TokioTimer;
 #[cfg(feature = "futures")]
 pub use driver::{
     Answers, Builder, ByKey, ByOptionalKey, Clock, Close, CloseError, Delivery, Driver, Enqueue,
-    Failure, FailureKind, Fallible, InOrder, InOrderExt, InOrderMap, Join, Key, Lost, MaybeClock,
-    Mode, NoClock, NoDelivery, NoKey, OnResult, OnResultAsync, Plain, Processor, Refused,
-    RefusedKind, Report, Results, Stop, Ticket,
+    Failure, FailureKind, Fallible, Gap, InOrder, InOrderExt, InOrderMap, Join, Key, Lost,
+    MaybeClock, Mode, NoClock, NoDelivery, NoKey, OnResult, OnResultAsync, Plain, Processor,
+    Refused, RefusedKind, Report, Resequence, Resequenced, Results, SequenceKey, Stop, Ticket,
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};

@@ -75,7 +75,7 @@ impl<K> fmt::Debug for ByOptionalKey<K> {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::NoKey {}
     impl<K> Sealed for super::ByKey<K> {}

@@ -12,7 +12,9 @@ mod iteration;
 mod key;
 mod offer;
 mod processor;
+mod resequence;
 mod results;
+mod sequences;
 mod shared;
 mod source;
 mod state;
@@ -37,11 +39,13 @@ pub use iteration::Results;
 pub use key::{ByKey, ByOptionalKey, Key, NoKey};
 pub use offer::{Enqueue, Refused, RefusedKind};
 pub use processor::Processor;
+pub use resequence::{Gap, Resequence, Resequenced};
 pub use results::{Fallible, InOrder, InOrderMap, Mode, Plain};
+pub use sequences::SequenceKey;
 pub use stopping::{Close, CloseError, Join, Lost, Report};
 pub use ticket::Ticket;
 
-use crate::Options;
+use crate::{Options, Seq, SequencerOptions};
 
 /// Runs a handler for the items of a stream, several at once, and gives the results out in the order of the items.
 ///
@@ -146,6 +150,57 @@ pub trait InOrderExt: Stream + Sized {
         F: Future<Output = Result<R, E>>,
     {
         InOrder::new(self, &options, ByOptionalKey(key), handler)
+    }
+
+    /// Gives the items out by their numbers, in whatever order they come.
+    ///
+    /// What is missing is waited for, given up or an error, as the [options](SequencerOptions::gap) say; what is given up
+    /// comes out in its place, as [`Resequenced::Lost`]. What comes twice or late is dropped. After an error nothing
+    /// comes out. For what has a time limit it needs a [`clock`](Resequence::clock).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use inorder::{InOrderExt, OnGap, Resequenced, SequencerOptions};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let packets = stream::iter([(1, "or"), (0, "to be"), (3, "be")]);
+    /// let options = SequencerOptions::new().gap(OnGap::Skip);
+    /// let mut words = packets.resequence(options, |(seq, _)| *seq);
+    /// assert_eq!(words.next().await, Some(Ok(Resequenced::Item((0, "to be")))));
+    /// assert_eq!(words.next().await, Some(Ok(Resequenced::Item((1, "or")))));
+    /// assert_eq!(words.next().await, Some(Ok(Resequenced::Lost { first: 2, last: 2, key: () })));
+    /// assert_eq!(words.next().await, Some(Ok(Resequenced::Item((3, "be")))));
+    /// assert_eq!(words.next().await, None);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    /// Where an option is out of its bounds, with the text of [`SequencerOptions::check`].
+    fn resequence<N>(self, options: SequencerOptions, seq: N) -> Resequence<Self, N>
+    where
+        N: FnMut(&Self::Item) -> Seq,
+    {
+        Resequence::new(self, options, NoKey, seq)
+    }
+
+    /// Like [`resequence`](Self::resequence), with a sequence for each key, each with a window of its own, kept until
+    /// the stream ends. Across keys items come out in the order in which they became ready.
+    ///
+    /// # Panics
+    /// Where an option is out of its bounds, with the text of [`SequencerOptions::check`].
+    fn resequence_by_key<Q, K, N>(
+        self,
+        options: SequencerOptions,
+        key: K,
+        seq: N,
+    ) -> Resequence<Self, N, ByKey<K>>
+    where
+        Q: Clone + Eq + Hash,
+        K: FnMut(&Self::Item) -> Q,
+        N: FnMut(&Self::Item) -> Seq,
+    {
+        Resequence::new(self, options, ByKey(key), seq)
     }
 }
 

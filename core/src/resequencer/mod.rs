@@ -7,6 +7,7 @@ mod tests;
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::ids::{Seq, Slot};
 use crate::options::OptionsError;
@@ -140,6 +141,12 @@ impl Resequencer {
         !self.outputs.is_empty()
     }
 
+    /// How much can come out at once: items, losses, an error.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.outputs.len()
+    }
+
     /// Whether nothing comes any more, nor comes out.
     #[must_use]
     pub fn is_drained(&self) -> bool {
@@ -200,6 +207,14 @@ impl Resequencer {
     }
 
     // commands
+
+    /// Tells of gaps from here on: at once where the options do not say [when](SequencerOptions::gap_warning).
+    pub fn tell_gaps(&mut self) {
+        self.options = self.options.gap_warning_or(Duration::ZERO);
+        for lane in &mut self.lanes {
+            lane.sequencer.tell_gaps();
+        }
+    }
 
     /// A new sequence, for a key that was not seen yet. It stays. `None` where there are 2^32 − 1.
     pub fn open(&mut self) -> Option<Sequence> {

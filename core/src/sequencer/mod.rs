@@ -16,6 +16,7 @@ mod window;
 mod wrap;
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use crate::ids::Seq;
 use crate::options::OptionsError;
@@ -314,6 +315,11 @@ impl Sequencer {
     #[inline]
     pub(crate) fn leave(&mut self, seq: Seq) -> bool {
         self.window.leave(seq)
+    }
+
+    /// Tells of gaps, at once where the options do not say when.
+    pub(crate) fn tell_gaps(&mut self) {
+        self.options = self.options.gap_warning_or(Duration::ZERO);
     }
 
     /// The number, as [`next`](Self::next) says it, of one of the wire that is in.
