@@ -1,0 +1,97 @@
+//! What waits for what, and what waits for ever.
+
+use super::*;
+
+#[test]
+fn what_is_behind_in_the_order_or_in_a_lane_is_held_up() {
+    let held_up = |options: Options| {
+        let (mut d, source) = open(&options.concurrency(2));
+        let first = d.push(T0, source, lane(0)).unwrap();
+        let other = d.push(T0, source, lane(1)).unwrap();
+        let same = d.push(T0, source, lane(0)).unwrap();
+        assert_eq!(runs(&mut d), [first, other]);
+        let by_first = [first, other, same].map(|item| d.is_held_up_by(item, first));
+        assert!(!d.is_held_up_by(first, same));
+        assert!(!d.is_held_up_by(first, Handle::from_bits(u64::MAX)));
+        by_first
+    };
+    assert_eq!(held_up(Options::new()), [true, true, true]);
+    assert_eq!(held_up(Options::new().ordered(false)), [true, false, true]);
+}
+
+#[test]
+fn what_has_the_only_place_to_run_or_is_lent_holds_up_the_rest() {
+    let (mut d, source) = open(&Options::new().concurrency(1).ordered(false));
+    let items = push(&mut d, source, 3);
+    assert_eq!(runs(&mut d), items[..1]);
+    assert!(d.is_held_up_by(items[1], items[0]));
+    assert!(!d.is_held_up_by(items[0], items[1]));
+    ok(&mut d, items[0]);
+    assert_eq!(runs(&mut d), items[1..2]);
+    assert!(!d.is_held_up_by(items[0], items[1]), "it is settled");
+    let lent = d.poll_release(source).unwrap().handle;
+    assert_eq!([1, 2].map(|i| d.is_held_up_by(items[i], lent)), [true, true]);
+    let (mut d, source) = open(&Options::new().concurrency(2).ordered(false));
+    let items = push(&mut d, source, 3);
+    assert_eq!(runs(&mut d), items[..2]);
+    assert!(!d.is_held_up_by(items[2], items[0]), "another may make place");
+    // one that is before it in the order of release, and started by turns of lanes after it
+    let (mut d, source) = open(&Options::new().concurrency(1));
+    let items = [0, 0, 1].map(|number| d.push(T0, source, lane(number)).unwrap());
+    assert_eq!(runs(&mut d), items[..1]);
+    ok(&mut d, items[0]);
+    assert_eq!(runs(&mut d), items[2..], "the head is settled, and not yet released");
+    assert!(d.is_held_up_by(items[1], items[2]));
+}
+
+#[test]
+fn a_deadlock_is_all_that_runs_waiting_for_room() {
+    let (mut d, source) = open(&Options::new().concurrency(2).capacity(3));
+    let items = push(&mut d, source, 3);
+    assert_eq!(runs(&mut d), items[..2]);
+    assert!(!d.is_deadlocked(&items[..1]));
+    assert!(!d.is_deadlocked(&[items[0], items[0]]), "one twice is one");
+    assert!(!d.is_deadlocked(&[items[0], items[2]]), "what is queued waits for nothing");
+    assert!(d.is_deadlocked(&[items[1], items[0]]));
+    // behind the head: nobody can take it
+    ok(&mut d, items[1]);
+    assert_eq!(runs(&mut d), items[2..]);
+    assert!(d.is_deadlocked(&[items[0], items[2]]));
+    ok(&mut d, items[0]);
+    assert!(!d.is_deadlocked(&[items[2]]), "somebody can take the head");
+    let lent = d.poll_release(source).unwrap().handle;
+    assert!(!d.is_deadlocked(&[items[2]]), "whoever has it can give it back");
+    assert!(d.is_deadlocked(&[items[2], lent]), "but waits for room");
+}
+
+#[test]
+fn unordered_any_result_that_can_be_taken_makes_room() {
+    let (mut d, source) = open(&Options::new().concurrency(2).capacity(2).ordered(false));
+    let items = push(&mut d, source, 2);
+    assert_eq!(runs(&mut d), items);
+    ok(&mut d, items[1]);
+    assert!(!d.is_deadlocked(&items[..1]));
+    assert_eq!(take(&mut d, source).len(), 1);
+    assert!(d.is_deadlocked(&items[..1]));
+}
+
+#[test]
+fn a_missing_number_makes_room_when_it_is_the_head() {
+    let mut d = Dispatcher::new(&Options::new().concurrency(2).capacity(2)).unwrap();
+    let source = d.open_source(SourceOptions::new().sequenced(0)).unwrap();
+    let others = d.open_source(SourceOptions::new()).unwrap();
+    let Ok(Arrival::Held(_)) = d.push_at(T0, source, None, 1) else { panic!() };
+    let other = d.push(T0, others, None).unwrap();
+    assert_eq!(runs(&mut d), [other]);
+    assert!(!d.is_deadlocked(&[other]));
+    let Ok(Arrival::Ready(head)) = d.push_at(T0, source, None, 0) else { panic!() };
+    assert_eq!(runs(&mut d), [head]);
+    assert!(!d.is_deadlocked(&[head]));
+    assert!(d.is_deadlocked(&[head, other]));
+    let mut d = Dispatcher::new(&Options::new().concurrency(2).capacity(3)).unwrap();
+    let source = d.open_source(SourceOptions::new().sequenced(0)).unwrap();
+    let Ok(Arrival::Ready(head)) = d.push_at(T0, source, None, 0) else { panic!() };
+    let Ok(Arrival::Held(_)) = d.push_at(T0, source, None, 2) else { panic!() };
+    assert_eq!(runs(&mut d), [head]);
+    assert!(d.is_deadlocked(&[head]), "the window begins at the head");
+}
