@@ -11,7 +11,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?= python3.11
 INPUT ?=
 KEY ?=
-ROUNDS ?= 10
 # Hot paths matter more than five kilobytes.
 WASM_OPT ?= -O3
 
@@ -59,16 +58,12 @@ docs: docs-rust docs-py ## the reference pages, into target/doc and target/doc-p
 
 ## To trust it
 CHECKS := lint-paths lint-length lint-rust lint-py lint-js types-py types-js test-mk test-rust test-py test-js
-.PHONY: check test soak
+.PHONY: check test
 check: setup ## what every change must pass: format, lints, types, unit tests and scenarios (fast)
 	+@mk/steps.sh check $(CHECKS)
 
 test: setup ## the whole truth: check, packages as users get them, documents, other versions
 	+@mk/steps.sh test $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
-
-soak: setup ## the test suites over and over (ROUNDS=10), each round with other random input
-	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
-		$(MAKE) test-rust test-py test-js; done
 
 ## What they are made of
 .PHONY: setup wheel wasm fmt requirements clean
@@ -120,3 +115,4 @@ bindings-js/dist/index.js: $(STAMPS)/target $(STAMPS)/npm $(JS_SOURCES)
 	@mkdir -p examples/node/node_modules && ln -sfn ../../../bindings-js examples/node/node_modules/inorder
 
 include mk/tests.mk
+include mk/soak.mk

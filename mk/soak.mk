@@ -1,0 +1,40 @@
+# What has no limit of time: `make soak`. Each step can be made alone, and skips, with a word about it, what the machine
+# does not have. How long is up to the variables.
+
+ROUNDS ?= 10
+MODEL_STEPS ?= 100000000
+FUZZ_SECONDS ?= 900
+MUTANT_SHARDS ?= 16
+
+TOOLS := $(CURDIR)/target/tools
+FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
+SOAKS := soak-tests soak-model soak-fuzz soak-miri soak-mutants
+
+## To wear it out
+.PHONY: soak $(SOAKS)
+soak: $(SOAKS) ## all of these
+
+soak-tests: setup ## the test suites over and over (ROUNDS=10), each round with other random input
+	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
+		$(MAKE) test-rust test-py test-js; done
+
+soak-model: ## the core against the naive models (MODEL_STEPS=100000000)
+	INORDER_MODEL_STEPS=$(MODEL_STEPS) cargo test --release -q -p inorder --all-features --test model --test watermark
+
+soak-fuzz: ## every fuzz target (FUZZ_SECONDS=900 each), where there is a nightly compiler
+	@if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then \
+		test -x $(TOOLS)/bin/cargo-fuzz || cargo install -q --locked --root $(TOOLS) cargo-fuzz --version 0.13.2; \
+		for target in $(FUZZ_TARGETS); do \
+			(cd core && PATH=$(TOOLS)/bin:$$PATH cargo +nightly fuzz run $$target -- \
+				-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1) || exit 1; \
+		done; \
+	else echo 'there is no nightly compiler: fuzzing is skipped'; fi
+
+soak-miri: ## the unit tests of the core in an interpreter that sees undefined behaviour, where it is installed
+	@if rustup component list --toolchain nightly --installed 2>/dev/null | grep -q '^miri'; then \
+		MIRIFLAGS=-Zmiri-strict-provenance cargo +nightly miri test -q -p inorder --no-default-features --lib \
+			--target-dir target/miri; \
+	else echo 'rustup component add --toolchain nightly miri rust-src: Miri is not installed, and skipped'; fi
+
+soak-mutants: ## breaks the core in every way there is, in shards that go on where they ended (MUTANT_SHARDS=16)
+	@mk/mutants.sh $(TOOLS) $(MUTANT_SHARDS)
