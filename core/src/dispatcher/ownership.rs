@@ -12,7 +12,10 @@ use crate::timers::{Alarm, Kind};
 impl Dispatcher {
     pub(super) fn revoke_source(&mut self, index: u32, timeout: Option<Duration>) {
         self.give_back(index);
-        let Some(timeout) = timeout.filter(|_| self.sources[index].is_open()) else { return };
+        let state = &self.sources[index];
+        // one that is lost already has nothing to wait for
+        let waits = state.is_open() && state.cut != Cut::Everything;
+        let Some(timeout) = timeout.filter(|_| waits) else { return };
         let due = self.now.after(timeout);
         let alarm = Alarm { due, kind: Kind::Revoke, source: index, seq: 0, slot: 0 };
         // a second call can only shorten the time
