@@ -99,23 +99,24 @@ impl Dispatcher {
                 Some(Why::AttemptTimeout) => self.items[slot].fate = Some(Why::DeadlineExceeded),
                 Some(_) => {}
             },
-            State::Early | State::Waiting => {
+            State::Early => {
                 self.events.push_back(Event::Expired { handle });
-                let needs_its_turn = self.items[slot].state == State::Early
-                    || matches!(self.on_failure, OnFailure::DeadLetter | OnFailure::HaltKey);
-                if needs_its_turn {
+                self.items[slot].is_rejected = true;
+            }
+            State::Waiting | State::Ready => {
+                self.events.push_back(Event::Expired { handle });
+                let (policy, source) = (self.on_failure_of(slot), self.items[slot].source);
+                if !matches!(policy, OnFailure::DeadLetter | OnFailure::HaltKey) {
+                    self.withdraw(slot);
+                    self.fail_out_of_turn(slot, policy);
+                } else if self.items[slot].state == State::Waiting {
                     // it would be handed over, or hold its lane, at the same time as one before it
                     self.items[slot].is_rejected = true;
                 } else {
-                    self.withdraw(slot);
-                    self.fail_out_of_turn(slot);
+                    self.leave_line(slot);
+                    self.fail_for_good(slot);
                 }
-            }
-            State::Ready => {
-                self.events.push_back(Event::Expired { handle });
-                self.leave_line(slot);
-                let source = self.items[slot].source;
-                self.fail_for_good(slot);
+                // it may be the head still, and starts no more
                 self.note_head(source);
             }
             State::Backoff => {

@@ -248,9 +248,9 @@ impl Dispatcher {
         }
     }
 
-    /// Fails an item that does not have its lane.
-    pub(super) fn fail_out_of_turn(&mut self, slot: u32) {
-        let is_skipped = self.is_coming_out(slot) && self.on_failure == OnFailure::Skip;
+    /// Fails an item that does not have its lane, and does not need it.
+    pub(super) fn fail_out_of_turn(&mut self, slot: u32, policy: OnFailure) {
+        let is_skipped = self.is_coming_out(slot) && policy == OnFailure::Skip;
         let verdict = if is_skipped { Verdict::Nothing(Why::Skipped) } else { Verdict::Failed };
         self.conclude(slot, verdict);
     }
