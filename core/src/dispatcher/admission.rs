@@ -26,11 +26,19 @@ impl Dispatcher {
         if state.keyed {
             return room;
         }
-        // running and queued may be more than the concurrency
-        let startable = i64::from(self.concurrency) + 1
-            - i64::from(self.tally.running)
-            - i64::from(self.tally.queued);
-        room.min(usize::try_from(startable).unwrap_or(0))
+        let startable = self.startable() as usize + 1;
+        room.min(startable.saturating_sub(self.tally.queued as usize))
+    }
+
+    /// How many items that were never tried may start now, if there are so many.
+    #[inline]
+    fn startable(&self) -> u32 {
+        // while anything is pending and one runs at a time, that one is it
+        if self.aside > 0 && (self.paused || self.concurrency == 1) {
+            return 0;
+        }
+        // what runs may be more than the concurrency, which can be lowered
+        self.concurrency.saturating_sub(self.tally.running)
     }
 
     /// Whether an offer to this source would have to wait.
