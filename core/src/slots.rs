@@ -67,6 +67,8 @@ pub(crate) struct Item {
     pub(crate) fate: Option<Why>,
     /// Its key could not be had: it fails when its turn comes.
     pub(crate) is_rejected: bool,
+    /// It was told that it is completed.
+    pub(crate) is_completed: bool,
 }
 
 /// The items by slot number.
@@ -176,6 +178,7 @@ impl Item {
             state,
             fate: None,
             is_rejected: false,
+            is_completed: false,
         }
     }
 }

@@ -219,9 +219,8 @@ impl Dispatcher {
     fn leave_untaken(&mut self, slot: u32, why: Why) {
         let (handle, state) = (self.items.handle(slot), &self.sources[self.items[slot].source]);
         let is_done = matches!(why, Why::Skipped | Why::DeadLettered);
-        let is_told = is_done && state.acknowledged && state.taking && self.is_before_cut(slot);
-        if is_told && !self.is_told_already(slot) {
-            self.events.push_back(Event::Completed { handle });
+        if is_done && state.acknowledged && self.is_before_cut(slot) {
+            self.note_completed(slot);
         }
         self.events.push_back(Event::Passed { handle, why });
         self.leave(slot);
@@ -247,49 +246,35 @@ impl Dispatcher {
             State::Held(Verdict::Ok | Verdict::Nothing(Why::Skipped | Why::DeadLettered))
         );
         if is_done && state.acknowledged && !state.taking && state.cut != Cut::Everything {
-            self.events.push_back(Event::Completed { handle: item.handle });
+            self.note_completed(slot);
         }
     }
 
     /// Tells that an item is completed by being taken.
     fn note_delivered(&mut self, slot: u32) {
         let item = &self.items[slot];
-        let (handle, index) = (item.handle, item.source);
+        let state = &self.sources[item.source];
         let is_done = item.state == State::Lent(Verdict::Ok);
-        let state = &mut self.sources[index];
-        let is_taken = core::mem::take(&mut state.owes_lent) || state.taking;
-        let is_told = is_done && state.acknowledged && is_taken && state.cut != Cut::Everything;
-        if is_told && !self.is_told_already(slot) {
-            self.events.push_back(Event::Completed { handle });
+        if is_done && state.acknowledged && state.cut != Cut::Everything {
+            self.note_completed(slot);
         }
     }
 
-    /// Whether the completion of an item was told when it was settled, because nobody took results then.
-    fn is_told_already(&mut self, slot: u32) -> bool {
-        let index = self.items[slot].source;
-        self.sources[index].told.remove(&slot)
+    /// Tells it once: whether results are taken may change between the settlement and the release.
+    fn note_completed(&mut self, slot: u32) {
+        let item = &mut self.items[slot];
+        if !core::mem::replace(&mut item.is_completed, true) {
+            self.events.push_back(Event::Completed { handle: item.handle });
+        }
     }
 
-    /// Somebody begins to take what comes out of a source, or leaves. What is settled by then is completed, once.
+    /// Somebody begins to take what comes out of a source, or leaves: then what is settled is completed, but for what
+    /// is lent, until it is given back.
     pub(super) fn change_taking(&mut self, index: u32, taking: bool) {
         let state = &mut self.sources[index];
-        if core::mem::replace(&mut state.taking, taking) == taking || !state.acknowledged {
-            return;
-        }
-        let lent = state.lent;
-        if !taking {
-            // the one that is lent is completed when it is given back
-            state.owes_lent = lent != NIL;
-        }
-        let owed = if state.owes_lent { lent } else { NIL };
-        for slot in self.items_of(index) {
-            let is_settled = matches!(self.items[slot].state, State::Held(_) | State::Lent(_));
-            if !is_settled || slot == owed {
-                continue;
-            }
-            if taking {
-                self.sources[index].told.insert(slot);
-            } else if !self.is_told_already(slot) {
+        let ends = core::mem::replace(&mut state.taking, taking) && !taking;
+        if ends && state.acknowledged {
+            for slot in self.items_of(index) {
                 self.note_settled(slot);
             }
         }

@@ -24,10 +24,6 @@ pub(super) struct SourceState {
     pub(super) acknowledged: bool,
     /// Somebody takes what comes out, and says when that is done.
     pub(super) taking: bool,
-    /// Its lent result was lent when somebody took what comes out, who has left since.
-    pub(super) owes_lent: bool,
-    /// The slots of items whose completion was told before somebody began to take what comes out.
-    pub(super) told: BTreeSet<u32>,
     /// It is given up: nothing of it starts any more.
     pub(super) revoked: bool,
     /// When it is fenced for that reason.
@@ -68,8 +64,6 @@ impl SourceState {
             keyed: false,
             acknowledged: false,
             taking: false,
-            owes_lent: false,
-            told: BTreeSet::new(),
             revoked: false,
             revoke_alarm: None,
             ended: false,
