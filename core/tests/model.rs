@@ -2,8 +2,14 @@
 //!
 //! `INORDER_MODEL_STEPS` sets how many steps there are, `INORDER_MODEL_SEED` where they begin.
 
+#[path = "model/config.rs"]
+mod config;
+#[path = "model/ends.rs"]
+mod ends;
 #[path = "model/face.rs"]
 mod face;
+#[path = "model/leaving.rs"]
+mod leaving;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/nonsense.rs"]
@@ -12,14 +18,18 @@ mod nonsense;
 mod numbers;
 #[path = "model/pair.rs"]
 mod pair;
+#[path = "model/seen.rs"]
+mod seen;
 #[path = "model/steps.rs"]
 mod steps;
+#[path = "model/stopping.rs"]
+mod stopping;
 #[path = "model/watch.rs"]
 mod watch;
 
 use std::panic::{self, AssertUnwindSafe};
 
-use naive::Config;
+use config::Config;
 use pair::Pair;
 use steps::{Lots, Mix, Step};
 

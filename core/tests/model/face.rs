@@ -1,10 +1,10 @@
-//! The commands and getters of the naive model, under the names of the dispatcher.
+//! The commands of the naive model, under the names of the dispatcher. `ends` has `complete` and `resume_lane`,
+//! `stopping` has `close`, `fire_due` and `poll_timeout`.
 
 use std::time::Duration;
 
 use inorder::{
-    Arrival, Blocked, BlockedState, Completion, Event, Handle, Insert, Lane, Outcome, PushError,
-    Release, Seq, Source, Time, What, Why,
+    Arrival, Event, Handle, Insert, Lane, PushError, Release, Seq, Source, Time, What, Why,
 };
 
 use crate::naive::{Cut, Item, Naive, Phase, SourceModel, Stage, Verdict};
@@ -19,6 +19,7 @@ impl Naive {
     pub(crate) fn open_source(
         &mut self,
         keyed: bool,
+        acknowledged: bool,
         start: Option<Seq>,
         given: Option<Source>,
     ) -> bool {
@@ -29,10 +30,13 @@ impl Naive {
         self.sources.push(SourceModel {
             id,
             keyed,
+            acknowledged,
+            taking: false,
             open: true,
             ended: false,
             starved: false,
             revoked: false,
+            revoke_due: None,
             cut: Cut::Nowhere,
             failed: None,
             next_seq: 0,
@@ -91,8 +95,8 @@ impl Naive {
                 self.sources[index].starved = true;
                 return Ok(Arrival::TooFar);
             }
-            Insert::Ready | Insert::Held => numbers.arrive(seq),
             Insert::Restored | Insert::Suspect => unreachable!("without checkpoint and restarts"),
+            Insert::Ready | Insert::Held => numbers.arrive(seq),
         }
         let is_first_early =
             !self.items.iter().any(|item| item.source == index && item.turn.is_none());
@@ -122,83 +126,45 @@ impl Naive {
         }
     }
 
-    pub(crate) fn complete(
-        &mut self,
-        handle: Handle,
-        attempt: u32,
-        outcome: Outcome,
-    ) -> Completion {
-        let Some(at) = self.look_up(handle) else { return Completion::Stale };
-        let item = &self.items[at];
-        let is_current = item.attempt == attempt;
-        let completion = match (item.stage, item.fate) {
-            (Stage::Running, Some(why)) if is_current => {
-                self.counts.ignored += 1;
-                self.settle(at, Verdict::Cancelled(why));
-                Completion::Ignored
-            }
-            (Stage::Running, None) if is_current => {
-                let verdict = match outcome {
-                    Outcome::Ok => Verdict::Ok,
-                    Outcome::FAILED => Verdict::Failed,
-                    Outcome::Cancelled => Verdict::Cancelled(Why::Cancelled),
-                    other @ (Outcome::Failed { .. } | _) => panic!("unknown {other:?}"),
-                };
-                self.settle(at, verdict);
-                Completion::Settled
-            }
-            (Stage::Detached, _) if is_current => {
-                self.counts.ignored += 1;
-                let lane = self.items.remove(at).lane;
-                self.note_lane(lane);
-                Completion::Ignored
-            }
-            _ => {
-                self.counts.stale += 1;
-                Completion::Stale
-            }
-        };
-        self.refresh_line();
-        completion
-    }
-
     pub(crate) fn cancel(&mut self, handle: Handle) -> bool {
         let Some(at) = self.look_up(handle) else { return false };
         let is_open = match self.items[at].stage {
-            Stage::Early | Stage::Queued => {
-                self.settle(at, Verdict::Cancelled(Why::Cancelled));
+            Stage::Early | Stage::Queued | Stage::Backoff | Stage::Halted => {
+                self.settle(at, Verdict::Nothing(Why::Cancelled));
                 true
             }
             Stage::Running => {
                 self.signal(at, Why::Cancelled);
                 true
             }
-            Stage::Settled(_) | Stage::Lent(_) | Stage::Detached => false,
+            Stage::HandOver
+            | Stage::HandingOver
+            | Stage::Settled(_)
+            | Stage::Lent(_)
+            | Stage::Detached => false,
         };
         self.refresh_line();
         is_open
     }
 
-    pub(crate) fn poll_release(&mut self, id: Source) -> Option<Release> {
+    /// The item whose result comes out next, if it is there and none is lent.
+    pub(crate) fn next_result(&self, id: Source) -> Option<usize> {
         let index = self.open_source_of(id)?;
-        if self
-            .items
-            .iter()
-            .any(|item| item.source == index && matches!(item.stage, Stage::Lent(_)))
-        {
+        let is_lent = |item: &Item| item.source == index && matches!(item.stage, Stage::Lent(_));
+        if self.items.iter().any(is_lent) {
             return None;
         }
         let is_result = |at: &usize| {
             matches!(self.items[*at].stage, Stage::Settled(Verdict::Ok | Verdict::Failed))
         };
-        let at = if self.config.ordered {
-            self.head(index).filter(is_result)?
-        } else {
-            self.order(index)
-                .into_iter()
-                .filter(is_result)
-                .min_by_key(|at| self.items[*at].settled)?
-        };
+        if self.config.ordered {
+            return self.head(index).filter(is_result);
+        }
+        self.order(index).into_iter().filter(is_result).min_by_key(|at| self.items[*at].settled)
+    }
+
+    pub(crate) fn poll_release(&mut self, id: Source) -> Option<Release> {
+        let at = self.next_result(id)?;
         let item = &mut self.items[at];
         let Stage::Settled(verdict) = item.stage else { return None };
         item.stage = Stage::Lent(verdict);
@@ -208,6 +174,10 @@ impl Naive {
 
     pub(crate) fn released(&mut self, handle: Handle) -> bool {
         let Some(source) = self.lent(handle) else { return false };
+        if self.sources[source].cut != Cut::Everything {
+            let at = self.find(handle).expect("it is lent");
+            self.note_completed(at);
+        }
         self.leave(handle);
         if self.config.ordered {
             self.pass_heads(source);
@@ -231,118 +201,50 @@ impl Naive {
         true
     }
 
-    pub(crate) fn close(&mut self, timeout: Option<Duration>) {
-        let due = timeout.map(|timeout| self.now.after(timeout));
-        match self.phase {
-            Phase::Open => {
-                self.phase = Phase::Draining(due);
-                for index in self.open_sources() {
-                    self.end_source(index);
-                }
-                self.note_over();
+    pub(crate) fn taking(&mut self, id: Source, taking: bool) {
+        let Some(index) = self.open_source_of(id) else { return };
+        let ends = std::mem::replace(&mut self.sources[index].taking, taking) && !taking;
+        for at in self.order(index) {
+            if ends && matches!(self.items[at].stage, Stage::Settled(_)) {
+                self.note_completed(at);
             }
-            Phase::Draining(earlier) => {
-                self.phase = Phase::Draining(match (earlier, due) {
-                    (Some(earlier), Some(due)) => Some(earlier.min(due)),
-                    (one, other) => one.or(other),
-                });
+        }
+    }
+
+    pub(crate) fn stop_source(&mut self, id: Source, from: Seq) {
+        if let Some(index) = self.open_source_of(id) {
+            self.stop_at(index, from);
+            self.refresh_line();
+        }
+    }
+
+    pub(crate) fn revoke(&mut self, id: Source, timeout: Option<Duration>) {
+        if let Some(index) = self.open_source_of(id) {
+            self.revoke_source(index, timeout);
+        }
+    }
+
+    pub(crate) fn fence(&mut self, id: Source) {
+        if let Some(index) = self.open_source_of(id) {
+            self.fence_source(index);
+        }
+    }
+
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        self.paused = paused && self.phase == Phase::Open;
+    }
+
+    pub(crate) fn set_limits(&mut self, concurrency: usize, capacity: usize) -> bool {
+        if concurrency == 0 || capacity < concurrency {
+            return false;
+        }
+        (self.config.concurrency, self.config.capacity) = (concurrency, capacity);
+        for index in self.open_sources() {
+            if self.in_flight(index) < capacity {
+                self.tell_starved(index);
             }
-            Phase::Grace(_) | Phase::Over => {}
         }
-        if timeout == Some(Duration::ZERO) {
-            self.fire_due();
-        }
-        self.refresh_line();
-    }
-
-    pub(crate) fn handle_timeout(&mut self) {
-        self.fire_due();
-        self.refresh_line();
-    }
-
-    // getters
-
-    pub(crate) fn wants(&self, id: Source) -> usize {
-        let Some(index) = self.open_source_of(id).filter(|index| !self.sources[*index].ended)
-        else {
-            return 0;
-        };
-        let room = self.config.capacity.saturating_sub(self.in_flight(index));
-        if self.sources[index].keyed {
-            return room;
-        }
-        let busy =
-            self.count(|stage| matches!(stage, Stage::Early | Stage::Queued | Stage::Running));
-        room.min((self.config.concurrency + 1).saturating_sub(busy))
-    }
-
-    pub(crate) fn is_full(&self, id: Source) -> bool {
-        self.open_source_of(id).is_some_and(|index| self.in_flight(index) >= self.config.capacity)
-    }
-
-    pub(crate) fn oldest(&self, id: Source) -> Option<Seq> {
-        let index = self.open_source_of(id)?;
-        self.blocked(index).map(|blocked| blocked.0)
-    }
-
-    pub(crate) fn failed(&self, id: Source) -> Option<Handle> {
-        self.sources[self.open_source_of(id)?].failed
-    }
-
-    /// Of the head of the release order: number, attempt, since when, state.
-    fn blocked(&self, index: usize) -> Option<(Seq, u32, Time, BlockedState)> {
-        if let Some(at) = self.head(index) {
-            let item = &self.items[at];
-            let state = match item.stage {
-                Stage::Early | Stage::Queued => BlockedState::Queued,
-                Stage::Running | Stage::Detached => BlockedState::Running,
-                Stage::Settled(_) | Stage::Lent(_) => BlockedState::Untaken,
-            };
-            return Some((item.seq, item.attempt, item.accepted, state));
-        }
-        let source = &self.sources[index];
-        let numbers = source.numbers.as_ref().filter(|_| self.in_flight(index) > 0)?;
-        Some((numbers.expected(), 0, source.missing_since, BlockedState::Missing))
-    }
-
-    pub(crate) fn is_blocked_by(&self, now: Time, id: Source, blocked: Option<Blocked>) -> bool {
-        let index = self.open_source_of(id);
-        let expected = index.and_then(|index| Some((index, self.blocked(index)?)));
-        match (expected, blocked) {
-            (None, None) => true,
-            (Some((index, (seq, attempt, since, state))), Some(blocked)) => {
-                let behind = self.in_flight(index) - usize::from(state != BlockedState::Missing);
-                let age = Duration::from_micros(now.since(since));
-                (blocked.seq, blocked.attempt, blocked.age, blocked.state)
-                    == (seq, attempt, age, state)
-                    && blocked.waiting == behind as u64
-            }
-            (None, Some(_)) | (Some(_), None) => false,
-        }
-    }
-
-    pub(crate) fn oldest_age(&self, now: Time) -> Duration {
-        let heads = self.open_sources().into_iter().filter_map(|index| self.blocked(index));
-        heads
-            .map(|(_, _, since, _)| Duration::from_micros(now.since(since)))
-            .max()
-            .unwrap_or(Duration::ZERO)
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.phase != Phase::Open
-    }
-
-    pub(crate) fn is_drained(&self) -> bool {
-        self.phase == Phase::Over
-    }
-
-    pub(crate) fn poll_timeout(&self) -> Option<Time> {
-        match self.phase {
-            Phase::Draining(due) => due,
-            Phase::Grace(due) => Some(due),
-            Phase::Open | Phase::Over => None,
-        }
+        true
     }
 
     // helpers
@@ -362,20 +264,9 @@ impl Naive {
     ) {
         self.counts.accepted += 1;
         let handle = given.unwrap_or(Handle::from_bits(u64::MAX));
-        let (accepted, settled) = (self.now, 0);
-        self.items.push(Item {
-            handle,
-            source,
-            seq,
-            lane,
-            accepted,
-            stage,
-            attempt: 0,
-            fate: None,
-            rejected: false,
-            turn,
-            settled,
-        });
+        let deadline = self.config.total_timeout.map(|span| self.now.after(span));
+        let item = Item::new(handle, source, seq, self.now);
+        self.items.push(Item { lane, stage, turn, deadline, ..item });
     }
 
     fn lent(&mut self, handle: Handle) -> Option<usize> {
@@ -384,7 +275,7 @@ impl Naive {
     }
 
     /// What has arrived and has nothing missing before it comes in order, number by number.
-    fn bring_in_order(&mut self, index: usize) {
+    pub(crate) fn bring_in_order(&mut self, index: usize) {
         while let Some(expected) = self.sources[index].numbers.as_ref().map(Numbers::expected) {
             let due =
                 |item: &Item| item.source == index && item.turn.is_none() && item.seq < expected;
@@ -400,7 +291,7 @@ impl Naive {
         self.refresh_line();
     }
 
-    fn end_source(&mut self, index: usize) {
+    pub(crate) fn end_source(&mut self, index: usize) {
         while self.sources[index].cut == Cut::Nowhere {
             let Some(numbers) = &mut self.sources[index].numbers else { break };
             let Some((first, last)) = numbers.first_missing() else { break };

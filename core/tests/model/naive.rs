@@ -3,18 +3,24 @@
 //! Nothing here is taken from the implementation: no lists per lane, no counters that could be counted, no tables by
 //! slot. Where the rules leave the order of two events open, this says which it is. Handles and sources are the ones
 //! that the dispatcher gave; this only says whether it should have given one.
+//!
+//! Here: what there is, and what starts next. `ends` has how attempts end and what follows, `leaving` settlement and
+//! the order of release, `stopping` all that stops or is due at a time, `face` the commands and `seen` the getters.
 
-use std::time::Duration;
+use inorder::{Event, Handle, Lane, OnFailure, Run, Seq, Source, Time, Why};
 
-use inorder::{Event, Handle, Lane, Rest, Run, Seq, Source, Time, Why};
-
+use crate::config::Config;
 use crate::numbers::Numbers;
+
+/// Attempts of handing over are numbered from here.
+pub(crate) const HAND_OVERS: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ok,
     Failed,
-    Cancelled(Why),
+    /// Nothing comes out.
+    Nothing(Why),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +28,30 @@ pub(crate) enum Stage {
     Early,
     Queued,
     Running,
+    /// To be tried again.
+    Backoff,
+    /// To be handed over, or to be again.
+    HandOver,
+    HandingOver,
+    Halted,
     Settled(Verdict),
     Lent(Verdict),
     Detached,
+}
+
+impl Stage {
+    /// Whether an item in it keeps others of its lane from starting.
+    pub(crate) fn holds_lane(self) -> bool {
+        match self {
+            Self::Running
+            | Self::Backoff
+            | Self::HandOver
+            | Self::HandingOver
+            | Self::Halted
+            | Self::Detached => true,
+            Self::Early | Self::Queued | Self::Settled(_) | Self::Lent(_) => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -36,17 +63,58 @@ pub(crate) struct Item {
     pub(crate) accepted: Time,
     pub(crate) stage: Stage,
     pub(crate) attempt: u32,
+    /// The attempts before its lane was resumed.
+    pub(crate) attempts_before: u32,
+    pub(crate) hand_overs: u32,
     pub(crate) fate: Option<Why>,
     pub(crate) rejected: bool,
     /// When it came in order; `None` while it is early.
     pub(crate) turn: Option<u64>,
     pub(crate) settled: u64,
+    pub(crate) completed: bool,
+    /// When the attempt that runs is too long.
+    pub(crate) attempt_due: Option<Time>,
+    /// When the item is too old, and whether that was said.
+    pub(crate) deadline: Option<Time>,
+    pub(crate) is_too_old: bool,
+    /// When it is tried or handed over again, and whether that time has come.
+    pub(crate) due: Option<Time>,
+    pub(crate) is_due: bool,
 }
 
 impl Item {
-    /// Why it was cancelled, if it is settled so.
-    fn cancelled(&self) -> Option<Why> {
-        if let Stage::Settled(Verdict::Cancelled(why)) = self.stage { Some(why) } else { None }
+    pub(crate) fn new(handle: Handle, source: usize, seq: Seq, accepted: Time) -> Self {
+        Self {
+            handle,
+            source,
+            seq,
+            lane: None,
+            accepted,
+            stage: Stage::Early,
+            attempt: 0,
+            attempts_before: 0,
+            hand_overs: 0,
+            fate: None,
+            rejected: false,
+            turn: None,
+            settled: 0,
+            completed: false,
+            attempt_due: None,
+            deadline: None,
+            is_too_old: false,
+            due: None,
+            is_due: false,
+        }
+    }
+
+    /// The number of what was started last of it.
+    pub(crate) fn last_attempt(&self) -> u32 {
+        if self.hand_overs > 0 { HAND_OVERS + self.hand_overs } else { self.attempt }
+    }
+
+    /// Why nothing comes out of it, if it is settled so.
+    pub(crate) fn nothing(&self) -> Option<Why> {
+        if let Stage::Settled(Verdict::Nothing(why)) = self.stage { Some(why) } else { None }
     }
 }
 
@@ -54,10 +122,13 @@ impl Item {
 pub(crate) struct SourceModel {
     pub(crate) id: Source,
     pub(crate) keyed: bool,
+    pub(crate) acknowledged: bool,
+    pub(crate) taking: bool,
     pub(crate) open: bool,
     pub(crate) ended: bool,
     pub(crate) starved: bool,
     pub(crate) revoked: bool,
+    pub(crate) revoke_due: Option<Time>,
     pub(crate) cut: Cut,
     pub(crate) failed: Option<Handle>,
     pub(crate) next_seq: Seq,
@@ -66,11 +137,16 @@ pub(crate) struct SourceModel {
     pub(crate) last_start: u64,
 }
 
+/// Where what comes out of a source ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     Nowhere,
+    /// In order: at a position.
     After(Seq),
+    /// Unordered: with what was settled.
     Unsettled,
+    /// At once: the source is lost.
+    Everything,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,22 +164,17 @@ enum Key {
     Own(Handle),
 }
 
-/// How a dispatcher is set up.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Config {
-    pub(crate) concurrency: usize,
-    pub(crate) capacity: usize,
-    pub(crate) ordered: bool,
-    pub(crate) fail: bool,
-}
-
 /// What was counted, for good.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: u64,
     pub(crate) started: u64,
+    pub(crate) retried: u64,
+    pub(crate) timed_out: u64,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+    pub(crate) dead_lettered: u64,
     pub(crate) cancelled: u64,
     pub(crate) released: u64,
     pub(crate) ignored: u64,
@@ -124,6 +195,7 @@ pub(crate) struct Naive {
     pub(crate) counts: Counts,
     pub(crate) now: Time,
     pub(crate) phase: Phase,
+    pub(crate) paused: bool,
     ticks: u64,
 }
 
@@ -138,6 +210,7 @@ impl Naive {
             counts: Counts::default(),
             now: Time::from_micros(0),
             phase: Phase::Open,
+            paused: false,
             ticks: 0,
         }
     }
@@ -170,7 +243,7 @@ impl Naive {
         open
     }
 
-    fn place(&self, source: usize) -> u64 {
+    pub(crate) fn place(&self, source: usize) -> u64 {
         self.sources[source].id.to_bits() % (1 << 20)
     }
 
@@ -184,26 +257,33 @@ impl Naive {
 
     /// The release order of a source: what came in order and has not left.
     pub(crate) fn order(&self, source: usize) -> Vec<usize> {
-        let is_in = |item: &Item| {
-            item.source == source && item.stage != Stage::Detached && item.turn.is_some()
-        };
         let mut order: Vec<usize> =
-            (0..self.items.len()).filter(|at| is_in(&self.items[*at])).collect();
+            (0..self.items.len()).filter(|at| self.is_in_order(*at, source)).collect();
         order.sort_by_key(|at| self.items[*at].turn);
         order
     }
 
     pub(crate) fn head(&self, source: usize) -> Option<usize> {
-        let is_in = |item: &Item| {
-            item.source == source && item.stage != Stage::Detached && item.turn.is_some()
-        };
         (0..self.items.len())
-            .filter(|at| is_in(&self.items[*at]))
+            .filter(|at| self.is_in_order(*at, source))
             .min_by_key(|at| self.items[*at].turn)
+    }
+
+    fn is_in_order(&self, at: usize, source: usize) -> bool {
+        let item = &self.items[at];
+        item.source == source && item.stage != Stage::Detached && item.turn.is_some()
     }
 
     pub(crate) fn count(&self, stage: impl Fn(Stage) -> bool) -> usize {
         self.items.iter().filter(|item| stage(item.stage)).count()
+    }
+
+    /// The policy that holds for an item.
+    pub(crate) fn policy_of(&self, at: usize) -> OnFailure {
+        match (self.config.policy, self.items[at].lane) {
+            (OnFailure::HaltKey, None) => self.config.policy_without_lane,
+            (policy, _) => policy,
+        }
     }
 
     // what starts next
@@ -215,12 +295,17 @@ impl Naive {
     /// The item of a lane that starts next, if the lane is free.
     fn first_of(&self, key: Key) -> Option<usize> {
         let of_lane = || (0..self.items.len()).filter(|at| Self::key(&self.items[*at]) == key);
-        if of_lane().any(|at| matches!(self.items[at].stage, Stage::Running | Stage::Detached)) {
+        if of_lane().any(|at| self.items[at].stage.holds_lane()) {
             return None;
         }
         of_lane()
             .filter(|at| self.items[*at].stage == Stage::Queued)
             .min_by_key(|at| self.items[*at].turn)
+    }
+
+    /// Whether it may start as far as its lane goes.
+    pub(crate) fn is_first(&self, at: usize) -> bool {
+        self.first_of(Self::key(&self.items[at])) == Some(at)
     }
 
     /// Lanes that became runnable join the back of the line, those that are it no more leave it.
@@ -239,15 +324,12 @@ impl Naive {
         self.line = line;
     }
 
-    fn next_to_start(&self) -> Option<usize> {
+    fn next_new(&self) -> Option<usize> {
         if self.config.ordered {
             let mut sources = self.open_sources();
             sources.sort_by_key(|s| self.sources[*s].last_start);
             for source in sources {
-                let head = self.head(source);
-                if let Some(at) =
-                    head.filter(|at| self.first_of(Self::key(&self.items[*at])) == Some(*at))
-                {
+                if let Some(at) = self.head(source).filter(|at| self.is_first(*at)) {
                     return Some(at);
                 }
             }
@@ -255,260 +337,67 @@ impl Naive {
         self.first_of(*self.line.first()?)
     }
 
+    /// What is due of those in a stage: by due time, source, seq.
+    fn next_due_of(&self, stage: Stage) -> Option<usize> {
+        let is_due = |at: &usize| self.items[*at].stage == stage && self.items[*at].is_due;
+        (0..self.items.len()).filter(is_due).min_by_key(|at| {
+            let item = &self.items[*at];
+            (item.due, self.place(item.source), item.seq)
+        })
+    }
+
+    /// How many first attempts may be started now, if there are so many.
+    pub(crate) fn may_start(&self) -> usize {
+        let is_pending =
+            |stage| matches!(stage, Stage::Backoff | Stage::HandOver | Stage::HandingOver);
+        if self.paused || self.config.concurrency == 1 && self.count(is_pending) > 0 {
+            return 0;
+        }
+        self.config.concurrency.saturating_sub(self.count(|stage| stage == Stage::Running))
+    }
+
     pub(crate) fn start_next(&mut self) -> Option<Run> {
-        while self.count(|stage| stage == Stage::Running) < self.config.concurrency {
-            let at = self.next_to_start()?;
+        loop {
+            if let Some(at) = self.next_due_of(Stage::HandOver) {
+                let item = &mut self.items[at];
+                item.stage = Stage::HandingOver;
+                item.hand_overs += 1;
+                item.due = None;
+                return Some(Run { handle: item.handle, attempt: item.last_attempt() });
+            }
+            let running = self.count(|stage| stage == Stage::Running);
+            let handed = self.count(|s| matches!(s, Stage::HandOver | Stage::HandingOver));
+            let single = self.config.concurrency == 1;
+            if self.paused || running >= self.config.concurrency || single && handed > 0 {
+                return None;
+            }
+            if let Some(at) = self.next_due_of(Stage::Backoff) {
+                return Some(self.start(at));
+            }
+            if self.may_start() == 0 {
+                return None;
+            }
+            let at = self.next_new()?;
             // one item per turn
             let key = Self::key(&self.items[at]);
             self.line.retain(|other| *other != key);
-            if self.items[at].rejected {
-                self.settle(at, Verdict::Failed);
-                self.refresh_line();
-                continue;
+            if !self.items[at].rejected {
+                return Some(self.start(at));
             }
-            self.counts.started += 1;
-            self.sources[self.items[at].source].last_start = self.counts.started;
-            let item = &mut self.items[at];
-            item.stage = Stage::Running;
-            item.attempt += 1;
-            return Some(Run { handle: item.handle, attempt: item.attempt });
+            self.fail_for_good(at);
+            self.refresh_line();
         }
-        None
     }
 
-    // settlement and what follows from it
-
-    pub(crate) fn signal(&mut self, at: usize, why: Why) {
+    fn start(&mut self, at: usize) -> Run {
+        self.counts.started += 1;
+        self.sources[self.items[at].source].last_start = self.counts.started;
         let item = &mut self.items[at];
-        if item.fate.is_none() {
-            item.fate = Some(why);
-            self.events.push(Event::Signal { handle: item.handle, attempt: item.attempt, why });
-        }
-    }
-
-    /// Tells that a lane is idle, if nothing of it is in work.
-    pub(crate) fn note_lane(&mut self, lane: Option<Lane>) {
-        let Some(lane) = lane else { return };
-        let in_work = |item: &Item| {
-            item.lane == Some(lane)
-                && matches!(
-                    item.stage,
-                    Stage::Early | Stage::Queued | Stage::Running | Stage::Detached
-                )
-        };
-        if !self.items.iter().any(in_work) {
-            self.events.push(Event::LaneIdle { lane });
-        }
-    }
-
-    pub(crate) fn settle(&mut self, at: usize, verdict: Verdict) {
-        let settled = self.tick();
-        let item = &mut self.items[at];
-        item.stage = Stage::Settled(verdict);
-        item.settled = settled;
-        let (handle, source, seq, lane) = (item.handle, item.source, item.seq, item.lane);
-        match verdict {
-            Verdict::Ok => self.counts.ok += 1,
-            Verdict::Failed => self.counts.failed += 1,
-            Verdict::Cancelled(_) => self.counts.cancelled += 1,
-        }
-        self.note_lane(lane);
-        if matches!(self.phase, Phase::Grace(_) | Phase::Over) {
-            let rest =
-                if self.items[at].attempt == 0 { Rest::NeverStarted } else { Rest::Unfinished };
-            return self.leave_behind(handle, rest);
-        }
-        let behind = match self.sources[source].cut {
-            Cut::Nowhere => false,
-            Cut::After(position) => seq > position,
-            Cut::Unsettled => true,
-        };
-        match verdict {
-            _ if behind => self.pass(handle),
-            Verdict::Failed if self.config.fail => self.cut_off(handle),
-            Verdict::Ok | Verdict::Failed => {}
-            Verdict::Cancelled(_) if self.config.ordered => self.pass_heads(source),
-            Verdict::Cancelled(_) => self.pass(handle),
-        }
-    }
-
-    /// The failure of an item, or of its delivery: nothing comes out after it.
-    pub(crate) fn cut_off(&mut self, handle: Handle) {
-        let at = self.find(handle).expect("it is in flight");
-        let (index, seq, turn) = (self.items[at].source, self.items[at].seq, self.items[at].turn);
-        let failed = self.items[at].stage == Stage::Settled(Verdict::Failed);
-        let source = &mut self.sources[index];
-        source.ended = true;
-        source.failed = failed.then_some(handle);
-        source.cut = if self.config.ordered { Cut::After(seq) } else { Cut::Unsettled };
-        self.tell_starved(index);
-        self.bring_early(index);
-        let ordered = self.config.ordered;
-        let behind = self.order(index).into_iter().map(|at| self.items[at].clone());
-        let behind: Vec<Item> =
-            behind.filter(|item| item.handle != handle && (!ordered || item.turn > turn)).collect();
-        for item in behind {
-            let at = self.find(item.handle).expect("nothing else leaves");
-            match item.stage {
-                Stage::Early | Stage::Queued => self.settle(at, Verdict::Cancelled(Why::Failure)),
-                Stage::Running => self.signal(at, Why::Failure),
-                Stage::Settled(verdict) if ordered || matches!(verdict, Verdict::Cancelled(_)) => {
-                    self.pass(item.handle);
-                }
-                Stage::Settled(_) | Stage::Lent(_) | Stage::Detached => {}
-            }
-        }
-        for other in self.open_sources() {
-            // one that failed itself still brings out what is before its position
-            if other != index && self.sources[other].cut == Cut::Nowhere {
-                self.give_back(other);
-            }
-        }
-    }
-
-    /// What came early has its turn: no more comes of the numbers before it.
-    fn bring_early(&mut self, source: usize) {
-        let mut early: Vec<usize> = (0..self.items.len())
-            .filter(|at| self.items[*at].source == source && self.items[*at].turn.is_none())
-            .collect();
-        early.sort_by_key(|at| self.items[*at].seq);
-        for at in early {
-            self.items[at].turn = Some(self.tick());
-        }
-    }
-
-    /// Nothing more of a source starts: what does not run is handed back.
-    fn give_back(&mut self, source: usize) {
-        if std::mem::replace(&mut self.sources[source].revoked, true) {
-            return;
-        }
-        self.sources[source].ended = true;
-        self.tell_starved(source);
-        self.bring_early(source);
-        let handles: Vec<Handle> =
-            self.order(source).into_iter().map(|at| self.items[at].handle).collect();
-        for handle in handles {
-            let Some(at) = self.find(handle) else { continue };
-            if matches!(self.items[at].stage, Stage::Early | Stage::Queued) {
-                self.settle(at, Verdict::Cancelled(Why::HandedBack));
-            }
-        }
-        if self.config.ordered {
-            self.pass_heads(source);
-        }
-        self.note_drained(source);
-    }
-
-    // leaving
-
-    pub(crate) fn pass_heads(&mut self, source: usize) {
-        while let Some(at) = self.head(source) {
-            if self.items[at].cancelled().is_none() {
-                return;
-            }
-            self.pass(self.items[at].handle);
-        }
-    }
-
-    pub(crate) fn pass(&mut self, handle: Handle) {
-        let at = self.find(handle).expect("it is in flight");
-        let why = self.items[at].cancelled().unwrap_or(Why::Failure);
-        self.events.push(Event::Passed { handle, why });
-        let source = self.items[at].source;
-        self.leave(handle);
-        self.note_drained(source);
-    }
-
-    /// Out of the release order: its unit comes back.
-    pub(crate) fn leave(&mut self, handle: Handle) {
-        self.counts.released += 1;
-        let source = self.remove(handle).source;
-        if self.in_flight(source) < self.config.capacity {
-            self.tell_starved(source);
-        }
-    }
-
-    pub(crate) fn leave_behind(&mut self, handle: Handle, rest: Rest) {
-        let at = self.find(handle).expect("it is in flight");
-        let why = self.items[at].cancelled().or(self.config.fail.then_some(Why::Closed));
-        self.events.push(Event::Left { handle, rest, why });
-        let source = self.remove(handle).source;
-        self.note_drained(source);
-    }
-
-    pub(crate) fn remove(&mut self, handle: Handle) -> Item {
-        let at = self.find(handle).expect("it is in flight");
-        let item = self.items.remove(at);
-        let source = &mut self.sources[item.source];
-        if source.failed == Some(handle) {
-            source.failed = None;
-        }
-        if let Some(numbers) = &mut source.numbers {
-            numbers.leave(item.seq);
-        }
-        item
-    }
-
-    pub(crate) fn tell_starved(&mut self, source: usize) {
-        if std::mem::take(&mut self.sources[source].starved) {
-            self.events.push(Event::Room { source: self.sources[source].id });
-        }
-    }
-
-    pub(crate) fn note_drained(&mut self, source: usize) {
-        let state = &self.sources[source];
-        if state.open && state.ended && self.in_flight(source) == 0 {
-            self.sources[source].open = false;
-            self.events.push(Event::Drained { source: self.sources[source].id });
-            self.note_over();
-        }
-    }
-
-    pub(crate) fn note_over(&mut self) {
-        if self.phase != Phase::Open && self.sources.iter().all(|source| !source.open) {
-            self.phase = Phase::Over;
-        }
-    }
-
-    // stopping
-
-    pub(crate) fn fire_due(&mut self) {
-        match self.phase {
-            Phase::Draining(Some(due)) if due <= self.now => self.stop(),
-            Phase::Grace(due) if due <= self.now => self.detach(),
-            Phase::Open | Phase::Draining(_) | Phase::Grace(_) | Phase::Over => {}
-        }
-    }
-
-    fn everything(&self) -> Vec<Handle> {
-        let order = |source| self.order(source).into_iter().map(|at| self.items[at].handle);
-        self.open_sources().into_iter().flat_map(order).collect()
-    }
-
-    fn stop(&mut self) {
-        self.phase = Phase::Grace(self.now.after(Duration::from_millis(250)));
-        for handle in self.everything() {
-            let at = self.find(handle).expect("nothing else leaves");
-            match self.items[at].stage {
-                Stage::Early | Stage::Queued => self.settle(at, Verdict::Cancelled(Why::Closed)),
-                Stage::Running => self.signal(at, Why::Closed),
-                Stage::Settled(_) | Stage::Lent(_) => self.leave_behind(handle, Rest::Settled),
-                Stage::Detached => {}
-            }
-        }
-    }
-
-    fn detach(&mut self) {
-        for handle in self.everything() {
-            let at = self.find(handle).expect("nothing else leaves");
-            self.events.push(Event::Left {
-                handle,
-                rest: Rest::Detached,
-                why: self.items[at].fate,
-            });
-            self.counts.cancelled += 1;
-            self.items[at].stage = Stage::Detached;
-            self.note_drained(self.items[at].source);
-        }
+        item.stage = Stage::Running;
+        item.attempt += 1;
+        item.due = None;
+        item.attempt_due = self.config.timeout.map(|span| self.now.after(span));
+        self.counts.retried += u64::from(item.attempt > 1);
+        Run { handle: item.handle, attempt: item.attempt }
     }
 }

@@ -5,11 +5,12 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use inorder::{
-    Arrival, Completion, Dispatcher, Handle, Lane, OnFailure, Options, Outcome, Source,
-    SourceOptions, Stats, Time,
+    Arrival, Completion, Dispatcher, Event, Handle, Lane, Outcome, Resume, Source, SourceOptions,
+    Stats, Time,
 };
 
-use crate::naive::{Config, Naive, Stage};
+use crate::config::Config;
+use crate::naive::{Naive, Stage};
 use crate::numbers::Numbers;
 use crate::steps::{Act, Step, Stray};
 use crate::watch::Watch;
@@ -40,13 +41,8 @@ fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
 
 impl Pair {
     pub(crate) fn new(config: Config) -> Self {
-        let options = Options::new()
-            .concurrency(config.concurrency)
-            .capacity(config.capacity)
-            .ordered(config.ordered)
-            .on_failure(if config.fail { OnFailure::Fail } else { OnFailure::Emit });
         Self {
-            dispatcher: Dispatcher::new(&options).expect("the configuration is allowed"),
+            dispatcher: Dispatcher::new(&config.options()).expect("the configuration is allowed"),
             naive: Naive::new(config),
             watch: Watch::new(config),
             now: Time::from_micros(0),
@@ -79,15 +75,19 @@ impl Pair {
         // a source that is drained is picked now and then: it is not known any more
         let source = |number: usize| pick(&self.sources, number);
         match act {
-            Act::Open { keyed, start } => {
-                let mut options = SourceOptions::new().keyed(keyed);
+            Act::Open { keyed, acknowledged, start } => {
+                let mut options = SourceOptions::new().keyed(keyed).acknowledged(acknowledged);
                 if let Some(start) = start {
                     options = options.sequenced(start);
                 }
                 let given = self.dispatcher.open_source(options);
                 self.sources.extend(given);
+                if let Some(id) = given {
+                    self.watch.opened(id, acknowledged);
+                }
                 // the model agrees where it is closed when none is given, and the source is new
-                return same("opened", &self.naive.open_source(keyed, start, given), &true);
+                let agrees = self.naive.open_source(keyed, acknowledged, start, given);
+                return same("opened", &agrees, &true);
             }
             Act::Push { source: number, lane, raises } => {
                 let Some(id) = source(number) else { return Ok(()) };
@@ -159,19 +159,86 @@ impl Pair {
                 self.naive.refuse();
                 self.dispatcher.refuse(now);
             }
+            Act::Pause { paused } => {
+                self.naive.at(now);
+                self.naive.set_paused(paused);
+                self.watch.paused = self.naive.paused;
+                match paused {
+                    true => self.dispatcher.pause(now),
+                    false => self.dispatcher.unpause(now),
+                }
+            }
+            Act::Limits { concurrency, capacity } => {
+                self.naive.at(now);
+                let expected = self.naive.set_limits(concurrency, capacity);
+                self.watch.config = self.naive.config;
+                let got = self.dispatcher.set_limits(now, concurrency, capacity);
+                return same("set_limits", &got.is_ok(), &expected);
+            }
+            Act::Taking { source: number, taking } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                self.naive.at(now);
+                self.naive.taking(id, taking);
+                self.dispatcher.taking(now, id, taking);
+            }
+            Act::Resume { lane, how } => {
+                let Some(lane) = Lane::new(lane) else { return Ok(()) };
+                return self.resume(lane, how);
+            }
+            Act::Stop { source: number, ahead } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                let from = self.naive.oldest(id).unwrap_or(0).saturating_add(ahead);
+                self.watch.stopped(id);
+                self.naive.at(now);
+                self.naive.stop_source(id, from);
+                self.dispatcher.stop(now, id, from);
+            }
+            Act::Revoke { source: number, timeout } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                let timeout = timeout.map(Duration::from_micros);
+                self.watch.revoked(id, timeout.is_some());
+                self.naive.at(now);
+                self.naive.revoke(id, timeout);
+                self.dispatcher.revoke(now, id, timeout);
+            }
+            Act::Fence { source: number } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                self.watch.fenced(id);
+                self.naive.at(now);
+                self.naive.fence(id);
+                self.dispatcher.fence(now, id);
+            }
             Act::Close { timeout } => {
                 let timeout = timeout.map(Duration::from_micros);
                 self.naive.at(now);
                 self.naive.close(timeout);
+                self.watch.paused = false;
                 self.dispatcher.close(now, timeout);
             }
-            Act::Timeout => {
-                self.naive.at(now);
-                self.naive.handle_timeout();
-                self.dispatcher.handle_timeout(now);
+            Act::Timeout => self.handle_timeout(now),
+            Act::Due => {
+                let due = self.dispatcher.poll_timeout();
+                self.said = due.unwrap_or(now).max(self.now);
+                self.now = self.said;
+                self.handle_timeout(self.said);
             }
         }
         Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.naive.at(now);
+        self.naive.fire_due();
+        self.dispatcher.handle_timeout(now);
+    }
+
+    fn resume(&mut self, lane: Lane, how: Resume) -> Checked {
+        if let Some(at) = self.naive.halted_in(lane).filter(|_| how == Resume::Retry) {
+            self.watch.resumed(self.naive.items[at].handle);
+        }
+        self.naive.at(self.said);
+        let expected = self.naive.resume_lane(lane, how);
+        same("resume_lane", &self.dispatcher.resume_lane(self.said, lane, how), &expected)
     }
 
     fn push(&mut self, id: Source, lane: Option<u32>, raises: bool) -> Checked {
@@ -238,7 +305,7 @@ impl Pair {
         same("complete", &got, &expected)?;
         if got != Completion::Stale {
             self.running.retain(|(other, _)| *other != handle);
-            self.watch.ended(handle)?;
+            self.watch.ended(handle, got, outcome)?;
         }
         Ok(())
     }
@@ -270,7 +337,8 @@ impl Pair {
         let expected = self.naive.released(handle);
         let got = self.dispatcher.released(self.said, handle);
         same("released", &got, &expected)?;
-        self.returned(handle, got)
+        self.lent.retain(|other| *other != handle);
+        if got { self.watch.released(handle) } else { Ok(()) }
     }
 
     fn undeliver(&mut self, handle: Handle) -> Checked {
@@ -278,12 +346,8 @@ impl Pair {
         let expected = self.naive.undelivered(handle);
         let got = self.dispatcher.undelivered(self.said, handle);
         same("undelivered", &got, &expected)?;
-        self.returned(handle, got)
-    }
-
-    fn returned(&mut self, handle: Handle, was_lent: bool) -> Checked {
         self.lent.retain(|other| *other != handle);
-        if was_lent { self.watch.left(handle) } else { Ok(()) }
+        if got { self.watch.undelivered(handle) } else { Ok(()) }
     }
 
     /// As a driver does it: events until there is none, one start, and again.
@@ -294,12 +358,17 @@ impl Pair {
             same("events", &got, &expected)?;
             for event in &got {
                 self.watch.event(*event)?;
+                if let Event::Left { handle, .. } = event {
+                    self.lent.retain(|other| other != handle);
+                }
             }
+            let stats = self.dispatcher.stats(self.now);
+            let pending = stats.backing_off + stats.handing_over;
             let (run, expected) = (self.dispatcher.poll_dispatch(), self.naive.start_next());
             same("start", &run, &expected)?;
             match run {
                 Some(run) => {
-                    self.watch.started(run)?;
+                    self.watch.started(run, pending)?;
                     self.running.push((run.handle, run.attempt));
                 }
                 None if self.naive.events.is_empty() => break,
@@ -317,15 +386,23 @@ impl Pair {
             same("is_full", &dispatcher.is_full(id), &naive.is_full(id))?;
             same("oldest", &dispatcher.oldest(id), &naive.oldest(id))?;
             same("failed", &dispatcher.failed(id), &naive.failed(id))?;
-            let blocked = dispatcher.why_blocked(now, id);
-            if !naive.is_blocked_by(now, id, blocked) {
-                return Err(format!("why_blocked: {blocked:?}"));
+            same("head", &dispatcher.head(id), &naive.head_of(id))?;
+            same("can_lend", &dispatcher.can_lend(id), &naive.next_result(id).is_some())?;
+            let (got, expected) = (dispatcher.why_blocked(now, id), naive.why_blocked(id));
+            let is_same = match (&got, &expected) {
+                (Some(blocked), Some(expected)) => expected.is(now, blocked),
+                (None, None) => true,
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if !is_same {
+                return Err(format!("why_blocked: {got:?}, not {expected:?}"));
             }
         }
         for item in &naive.items {
             same("seq_of", &dispatcher.seq_of(item.handle), &Some(item.seq))?;
             same("lane_of", &dispatcher.lane_of(item.handle), &item.lane)?;
         }
+        same("halted_lanes", &dispatcher.halted_lanes().collect(), &naive.halted_lanes())?;
         same("len", &dispatcher.len(), &naive.items.len())?;
         same("is_empty", &dispatcher.is_empty(), &naive.items.is_empty())?;
         same("poll_timeout", &dispatcher.poll_timeout(), &naive.poll_timeout())?;
@@ -340,12 +417,21 @@ impl Pair {
         let (naive, counts) = (&self.naive, self.naive.counts);
         let queued = naive.count(|stage| matches!(stage, Stage::Early | Stage::Queued)) as u64;
         let running = naive.count(|stage| stage == Stage::Running) as u64;
+        let backing_off = naive.count(|stage| stage == Stage::Backoff) as u64;
+        let handing_over =
+            naive.count(|stage| matches!(stage, Stage::HandOver | Stage::HandingOver)) as u64;
+        let halted = naive.count(|stage| stage == Stage::Halted) as u64;
         let in_flight = counts.accepted - counts.released;
+        let held = in_flight - queued - running - backing_off - handing_over - halted;
         let pairs = [
             ("accepted", stats.accepted, counts.accepted),
             ("started", stats.started, counts.started),
+            ("retried", stats.retried, counts.retried),
+            ("timed_out", stats.timed_out, counts.timed_out),
             ("ok", stats.ok, counts.ok),
             ("failed", stats.failed, counts.failed),
+            ("skipped", stats.skipped, counts.skipped),
+            ("dead_lettered", stats.dead_lettered, counts.dead_lettered),
             ("cancelled", stats.cancelled, counts.cancelled),
             ("released", stats.released, counts.released),
             ("ignored", stats.ignored, counts.ignored),
@@ -355,7 +441,10 @@ impl Pair {
             ("stale", stats.stale, counts.stale),
             ("queued", stats.queued, queued),
             ("running", stats.running, running),
-            ("held", stats.held, in_flight - queued - running),
+            ("backing_off", stats.backing_off, backing_off),
+            ("handing_over", stats.handing_over, handing_over),
+            ("halted", stats.halted, halted),
+            ("held", stats.held, held),
             ("in_flight", stats.in_flight, in_flight),
             ("concurrency", stats.concurrency, naive.config.concurrency as u64),
             ("capacity", stats.capacity, naive.config.capacity as u64),
@@ -386,21 +475,30 @@ impl Pair {
         self.watch.finished(&self.dispatcher.stats(self.now))
     }
 
-    /// Ends all sources, and then works and takes until nothing is left.
+    /// Ends all sources, and then works, resumes, waits and takes until nothing is left.
     fn drain_all(&mut self) -> Checked {
-        let known = self.sources.len();
+        let (known, rounds) = (self.sources.len(), 8 * (self.naive.items.len() + 1));
+        let one = Act::Limits { concurrency: 1, capacity: 4 };
+        let at_once = |act| Step { after: 0, act };
+        self.step(at_once(Act::Pause { paused: false }))?;
         for source in 0..known {
-            self.step(Step { after: 0, act: Act::End { source } })?;
+            self.step(at_once(Act::End { source }))?;
         }
-        for _ in 0..4 * (self.naive.items.len() + 1) {
+        self.step(at_once(one))?;
+        for _ in 0..rounds {
             self.step(Step { after: 1, act: Act::Released { lent: 0 } })?;
             self.step(Step { after: 1, act: Act::Complete { running: 0, outcome: Outcome::Ok } })?;
+            for lane in self.naive.halted_lanes() {
+                let how = Resume::Skip;
+                self.step(at_once(Act::Resume { lane: lane.number(), how }))?;
+            }
             for source in 0..known {
-                self.step(Step { after: 0, act: Act::Take { source } })?;
+                self.step(at_once(Act::Take { source }))?;
             }
             if self.naive.items.is_empty() {
                 break;
             }
+            self.step(at_once(Act::Due))?;
         }
         same("in flight after the drain", &self.dispatcher.len(), &0)
     }

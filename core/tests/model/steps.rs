@@ -1,10 +1,11 @@
 //! What a driver, or a broken one, may do next; and how a failing run is made short.
 
 use std::fmt;
+use std::time::Duration;
 
-use inorder::Outcome;
+use inorder::{OnFailure, Outcome, Resume};
 
-use crate::naive::Config;
+use crate::config::{Config, Retrying, mixed};
 
 /// One command. Items and sources are picked by number from those there are, so that what is left of a run after
 /// some of it was dropped still means something.
@@ -12,6 +13,7 @@ use crate::naive::Config;
 pub(crate) enum Act {
     Open {
         keyed: bool,
+        acknowledged: bool,
         start: Option<u64>,
     },
     Push {
@@ -58,10 +60,39 @@ pub(crate) enum Act {
         source: usize,
     },
     Refuse,
+    Pause {
+        paused: bool,
+    },
+    Limits {
+        concurrency: usize,
+        capacity: usize,
+    },
+    Taking {
+        source: usize,
+        taking: bool,
+    },
+    Resume {
+        lane: u32,
+        how: Resume,
+    },
+    /// A callback failed, so many numbers after the oldest in flight.
+    Stop {
+        source: usize,
+        ahead: u64,
+    },
+    Revoke {
+        source: usize,
+        timeout: Option<u64>,
+    },
+    Fence {
+        source: usize,
+    },
     Close {
         timeout: Option<u64>,
     },
     Timeout,
+    /// The time goes on to what is due next.
+    Due,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +120,9 @@ pub(crate) struct Lots(pub(crate) u64);
 
 impl Lots {
     pub(crate) fn draw(&mut self) -> u64 {
+        let drawn = mixed(self.0);
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        drawn
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
@@ -104,15 +133,39 @@ impl Lots {
         self.below(n) == 0
     }
 
+    pub(crate) fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+
     fn pick(&mut self) -> usize {
         self.below(64) as usize
     }
 }
 
+pub(crate) const POLICIES: [OnFailure; 5] =
+    [OnFailure::Fail, OnFailure::Emit, OnFailure::Skip, OnFailure::DeadLetter, OnFailure::HaltKey];
+
 pub(crate) fn config(lots: &mut Lots) -> Config {
     let concurrency = 1 + lots.below(4) as usize;
-    let capacity = concurrency + lots.below(6) as usize;
-    Config { concurrency, capacity, ordered: !lots.one_in(3), fail: lots.one_in(2) }
+    let retrying = Retrying {
+        attempts: 1 + lots.below(4) as u32,
+        initial: lots.one_of(&[0, 1, 40_000, 100_000]),
+        maximum: lots.one_of(&[1, 100_000, 150_000, 30_000_000]),
+        multiplier: 1 + lots.below(4),
+        seed: lots.one_in(2).then_some(7),
+    };
+    let micros = Duration::from_micros;
+    let spans = [None, None, Some(micros(1)), Some(micros(60_000)), Some(micros(250_000))];
+    Config {
+        concurrency,
+        capacity: concurrency + lots.below(6) as usize,
+        ordered: !lots.one_in(3),
+        policy: lots.one_of(&POLICIES),
+        policy_without_lane: lots.one_of(&POLICIES[..4]),
+        retry: lots.one_in(2).then_some(retrying),
+        timeout: lots.one_of(&spans),
+        total_timeout: lots.one_of(&spans),
+    }
 }
 
 /// How often which command comes: a run has its own.
@@ -128,7 +181,7 @@ pub(crate) struct Mix {
 impl Mix {
     pub(crate) fn new(lots: &mut Lots) -> Self {
         // few failures in some runs, so that they get old, and many in others
-        let rough = [3, 10, 60][lots.below(3) as usize];
+        let rough = [5, 10, 60][lots.below(3) as usize];
         let lanes = [0, 1, 3][lots.below(3) as usize];
         let weights = [0; 3].map(|_| 1 + lots.below(6));
         Self { lanes, sequenced: lots.one_in(2), rough, weights }
@@ -140,7 +193,7 @@ impl Mix {
 
     fn open(&self, lots: &mut Lots) -> Act {
         let start = self.sequenced.then(|| [0, 7, u64::MAX - 40][lots.below(3) as usize]);
-        Act::Open { keyed: lots.one_in(2), start }
+        Act::Open { keyed: lots.one_in(2), acknowledged: lots.one_in(3), start }
     }
 
     pub(crate) fn step(&self, lots: &mut Lots) -> Step {
@@ -163,7 +216,8 @@ impl Mix {
             0 => Act::Lend { source },
             1 => Act::Released { lent: lots.pick() },
             2 => Act::Cancel { item: lots.pick() },
-            3 => self.stray(lots),
+            3 if lots.one_in(2) => self.stray(lots),
+            3 => Act::Due,
             other if other < 4 + offers => self.push(source, lots),
             other if other < 4 + offers + ends => {
                 Act::Complete { running: lots.pick(), outcome: self.outcome(lots) }
@@ -173,16 +227,30 @@ impl Mix {
     }
 
     fn rough_act(&self, lots: &mut Lots) -> Act {
-        match lots.below(12) {
+        match lots.below(20) {
             0 => Act::End { source: lots.pick() },
-            1 => {
-                let timeouts = [None, Some(0), Some(1), Some(200_000)];
-                Act::Close { timeout: timeouts[lots.below(4) as usize] }
-            }
+            1 => Act::Close { timeout: lots.one_of(&[None, Some(0), Some(1), Some(200_000)]) },
             2..=4 => self.open(lots),
             5 => Act::Undelivered { lent: lots.pick() },
             6 => Act::Reject { item: lots.pick() },
             7 => Act::Refuse,
+            8..=9 => Act::Pause { paused: lots.one_in(2) },
+            10 => {
+                let concurrency = lots.below(5) as usize;
+                Act::Limits { concurrency, capacity: concurrency + lots.below(5) as usize }
+            }
+            11 => Act::Taking { source: lots.pick(), taking: lots.one_in(2) },
+            12..=14 => {
+                let how = lots.one_of(&[Resume::Retry, Resume::Skip, Resume::DeadLetter]);
+                Act::Resume { lane: lots.below(self.lanes + 1) as u32, how }
+            }
+            15 => Act::Stop { source: lots.pick(), ahead: lots.below(4) },
+            16 => {
+                let timeout = lots.one_of(&[None, Some(0), Some(1), Some(100_000)]);
+                Act::Revoke { source: lots.pick(), timeout }
+            }
+            17 => Act::Fence { source: lots.pick() },
+            18 => Act::Due,
             _ => Act::Timeout,
         }
     }
@@ -192,7 +260,8 @@ impl Mix {
             0 => Stray::Bits(lots.draw() >> lots.below(64)),
             _ => Stray::Known(lots.pick()),
         };
-        Act::Stray { handle, attempt: lots.below(3) as u32, command: lots.below(6) as u8 }
+        let attempt = lots.one_of(&[0, 1, 2, 3, (1 << 31) + 1, (1 << 31) + 2]);
+        Act::Stray { handle, attempt, command: lots.below(6) as u8 }
     }
 
     fn push(&self, source: usize, lots: &mut Lots) -> Act {
@@ -214,6 +283,11 @@ impl Mix {
         match lots.below(self.rough) {
             0 => Outcome::FAILED,
             1 => Outcome::Cancelled,
+            2 => Outcome::RETRY,
+            3 => {
+                let after = Duration::from_micros(lots.one_of(&[0, 1, 70_000, 200_000]));
+                Outcome::Failed { retry: true, after: Some(after) }
+            }
             _ => Outcome::Ok,
         }
     }
