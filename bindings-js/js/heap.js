@@ -1,5 +1,8 @@
 // @ts-check
 
+/** How long the array of an empty heap may be. */
+const SLACK = 1024;
+
 /**
  * What can stand in a heap.
  * @typedef {object} Entry
@@ -13,18 +16,20 @@
  * @template {Entry} T
  */
 export class Heap {
-  /** @type {T[]} */
+  /** @type {(T | undefined)[]} */
   #entries = [];
+  // not the array's length: an engine shrinks an array that gets shorter, and one that is nearly empty all the time
+  // would be made anew at each entry
+  #size = 0;
 
   /** @returns {T | undefined} */
   get first() {
-    return this.#entries[0];
+    return this.#size === 0 ? undefined : this.#entries[0];
   }
 
   /** @param {T} entry */
   add(entry) {
-    this.#entries.push(entry);
-    this.#rise(entry, this.#entries.length - 1);
+    this.#rise(entry, this.#size++);
   }
 
   /** Takes one out, where it is still in. @param {T} entry */
@@ -32,7 +37,9 @@ export class Heap {
     const at = entry.place;
     if (at < 0) return;
     entry.place = -1;
-    const last = /** @type {T} */ (this.#entries.pop());
+    const last = /** @type {T} */ (this.#entries[--this.#size]);
+    this.#entries[this.#size] = undefined;
+    if (this.#size === 0 && this.#entries.length > SLACK) this.#entries = [];
     if (last === entry) return;
     this.#rise(last, at);
     this.#sink(last, last.place);

@@ -11,6 +11,7 @@ import {
 } from "./errors.js";
 import { Heap } from "./heap.js";
 import { Deferred, ignore, rejected } from "./promises.js";
+import { Queue } from "./queue.js";
 import { Ticket } from "./ticket.js";
 
 /** What is offered, and, where it has to wait, for what. */
@@ -51,8 +52,8 @@ export class Offers {
   /** @type {Heap<Offer>} */
   #waiting = new Heap();
   #arrivals = 0;
-  /** @type {Offer[]} No longer waiting, and not told so yet. */
-  #answered = [];
+  /** @type {Queue<Offer>} No longer waiting, and not told so yet. */
+  #answered = new Queue();
 
   /** One more than the highest number accepted. */
   nextSeq = 0;
@@ -134,10 +135,8 @@ export class Offers {
 
   /** Tells those that wait no longer. What is told may come back to here. */
   tell() {
-    if (this.#answered.length === 0) return;
-    const answered = this.#answered;
-    this.#answered = [];
-    for (const { answer, waiting, forget } of answered) {
+    for (let offer = this.#answered.shift(); offer; offer = this.#answered.shift()) {
+      const { answer, waiting, forget } = offer;
       forget();
       if (typeof answer === "number") waiting?.reject(this.#refusal(answer));
       else waiting?.resolve(/** @type {Ticket} */ (answer));
