@@ -11,6 +11,8 @@ mod handler;
 mod log;
 #[path = "scenarios/processor.rs"]
 mod processor;
+#[path = "scenarios/resequence.rs"]
+mod resequence;
 #[path = "scenarios/stream.rs"]
 mod stream;
 #[path = "scenarios/words.rs"]
@@ -64,6 +66,7 @@ fn subject(
     match face {
         "processor" => Ok(processor::build(world, options(header)?, header)),
         "map" => Ok(Box::new(stream::Streamed::new(world, &options(header)?, header))),
+        "resequence" => Ok(Box::new(resequence::Ordered::new(world, header)?)),
         "buffer" => Ok(Box::new(buffer::Buffered::new(world, header)?)),
         _ => panic!("no face {face}"),
     }

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Start,
     Signal,
     OnResult,
+    OnGap,
+    OnDiscard,
     Ticket,
     Result,
     Raised,

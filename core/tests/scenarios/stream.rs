@@ -19,17 +19,41 @@ use super::world::{Task, World};
 
 /// What the source has, and how far it is.
 #[derive(Default)]
-struct Feed {
+pub(crate) struct Feed {
     items: VecDeque<Item>,
     read: u64,
     is_finished: bool,
     waker: Option<Waker>,
 }
 
-struct Source {
+pub(crate) struct Source {
     world: Rc<World>,
     feed: Rc<RefCell<Feed>>,
     has_told_its_end: bool,
+}
+
+impl Feed {
+    pub(crate) fn push(&mut self, item: Item) {
+        self.items.push_back(item);
+        self.wake();
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.is_finished = true;
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Source {
+    pub(crate) fn new(world: &Rc<World>, feed: &Rc<RefCell<Feed>>) -> Self {
+        Self { world: Rc::clone(world), feed: Rc::clone(feed), has_told_its_end: false }
+    }
 }
 
 impl Stream for Source {
@@ -104,8 +128,7 @@ pub(crate) struct Streamed {
 impl Streamed {
     pub(crate) fn new(world: &Rc<World>, options: &Options, header: &Words<'_>) -> Self {
         let feed = Rc::<RefCell<Feed>>::default();
-        let source =
-            Source { world: Rc::clone(world), feed: Rc::clone(&feed), has_told_its_end: false };
+        let source = Source::new(world, &feed);
         let handler = {
             let world = Rc::clone(world);
             move |item| handle(&world, item)
@@ -122,13 +145,6 @@ impl Streamed {
         let task =
             world.spawn(drive(Rc::clone(world), Rc::clone(&results), Rc::clone(&wanted), emits));
         Self { world: Rc::clone(world), feed, results, wanted, task }
-    }
-
-    fn wake_source(&self) {
-        let waker = self.feed.borrow_mut().waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 }
 
@@ -170,14 +186,8 @@ impl Subject for Streamed {
             return;
         }
         match command {
-            "feed" => {
-                self.feed.borrow_mut().items.push_back(Item::of(words));
-                self.wake_source();
-            }
-            "finish" => {
-                self.feed.borrow_mut().is_finished = true;
-                self.wake_source();
-            }
+            "feed" => self.feed.borrow_mut().push(Item::of(words)),
+            "finish" => self.feed.borrow_mut().finish(),
             "take" => {
                 let count = words.plain.first().map_or(1, |count| count.parse().expect("a number"));
                 self.wanted.set(self.wanted.get() + count);
