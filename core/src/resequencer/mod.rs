@@ -385,7 +385,8 @@ impl Resequencer {
             }
         }
         let lost = lane.sequencer.lost();
-        self.tally.lost += lost - core::mem::replace(&mut lane.lost, lost);
+        let newly_lost = lost - core::mem::replace(&mut lane.lost, lost);
+        self.tally.lost = self.tally.lost.saturating_add(newly_lost);
         let due = lane.sequencer.due();
         if due != lane.due {
             let before = core::mem::replace(&mut lane.due, due);

@@ -184,7 +184,11 @@ impl Sequencer {
             return self.refusal();
         }
         if !self.is_started {
-            return if seq == Seq::MAX { Insert::TooFar } else { Insert::Ready };
+            return match self.restored.run_of(self.wrap.wire(seq)) {
+                Some(_) => Insert::Restored,
+                None if seq == Seq::MAX => Insert::TooFar,
+                None => Insert::Ready,
+            };
         }
         match self.place(seq) {
             Ok(seq) if self.restored.run_of(seq).is_some() => Insert::Restored,
