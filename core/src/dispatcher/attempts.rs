@@ -18,10 +18,8 @@ impl Dispatcher {
             self.tally.queued -= 1;
             let item = &mut items[slot as usize];
             if item.is_rejected {
-                self.reject_in_turn(slot);
-                if !self.hand_overs.is_empty() {
-                    // that comes first, and may forbid that anything else starts
-                    return None;
+                if let Some(run) = self.reject_in_turn(slot) {
+                    return Some(run);
                 }
                 continue;
             }
@@ -47,28 +45,23 @@ impl Dispatcher {
     /// need no slot; retries that are due; then new work, with a concurrency of 1 only if nothing is pending.
     #[inline(never)]
     pub(super) fn start_aside(&mut self) -> Option<Run> {
-        loop {
-            if let Some(run) = self.start_hand_over() {
-                return Some(run);
-            }
-            if self.paused || self.tally.running >= self.concurrency {
-                return None;
-            }
-            let is_single = self.concurrency == 1;
-            if is_single && self.tally.handing_over > 0 {
-                return None;
-            }
-            if let Some(run) = self.start_retry() {
-                return Some(run);
-            }
-            if is_single && self.tally.backing_off > 0 {
-                return None;
-            }
-            let run = self.start_next();
-            if run.is_some() || self.hand_overs.is_empty() {
-                return run;
-            }
+        if let Some(run) = self.start_hand_over() {
+            return Some(run);
         }
+        if self.paused || self.tally.running >= self.concurrency {
+            return None;
+        }
+        let is_single = self.concurrency == 1;
+        if is_single && self.tally.handing_over > 0 {
+            return None;
+        }
+        if let Some(run) = self.start_retry() {
+            return Some(run);
+        }
+        if is_single && self.tally.backing_off > 0 {
+            return None;
+        }
+        self.start_next()
     }
 
     fn start_hand_over(&mut self) -> Option<Run> {
@@ -99,13 +92,14 @@ impl Dispatcher {
         Some(Run { handle: item.handle, attempt: item.attempt })
     }
 
-    /// Fails an item whose turn to start it is, without an attempt.
+    /// Fails an item whose turn to start it is, without an attempt. If it is handed over, that is what starts.
     #[cold]
-    fn reject_in_turn(&mut self, slot: u32) {
+    fn reject_in_turn(&mut self, slot: u32) -> Option<Run> {
         let source = self.items[slot].source;
         self.fail_for_good(slot);
         // it may be the head still, and starts no more
         self.note_head(source);
+        self.start_hand_over()
     }
 
     #[inline(always)]

@@ -411,11 +411,10 @@ impl Dispatcher {
         }
         // most often there is nothing: asked after every command
         if self.line.is_empty() || self.tally.running >= self.concurrency {
-            return None;
+            None
+        } else {
+            self.start_next()
         }
-        let run = self.start_next();
-        // the search can end with what is to be handed over
-        if run.is_none() && self.aside > 0 { self.start_aside() } else { run }
     }
 
     /// Lends the next result of a source, if it is there and none is lent.
