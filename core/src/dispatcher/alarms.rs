@@ -13,6 +13,14 @@ use crate::timers::{Alarm, Kind};
 impl Dispatcher {
     #[inline]
     pub(super) fn next_due(&self) -> Option<Time> {
+        // asked after every command, and most often there are no timers
+        if self.timeout.is_none() && self.total_timeout.is_none() && self.alarms.is_empty() {
+            return self.phase.due();
+        }
+        self.next_alarm()
+    }
+
+    fn next_alarm(&self) -> Option<Time> {
         let limits = [&self.timeout, &self.total_timeout];
         let limits =
             limits.into_iter().flatten().filter_map(|limit| limit.first()).map(|(due, _)| due);
