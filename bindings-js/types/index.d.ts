@@ -286,10 +286,18 @@ export interface Stats {
   readonly accepted: number;
   /** Attempts started. */
   readonly started: number;
+  /** Attempts started that were not the first of their item. */
+  readonly retried: number;
+  /** Attempts that were stopped because their time was over. */
+  readonly timedOut: number;
   /** Items settled with a result. */
   readonly ok: number;
   /** Items that failed for good. */
   readonly failed: number;
+  /** Items that failed for good and were skipped. */
+  readonly skipped: number;
+  /** Items that failed for good and were handed over. */
+  readonly deadLettered: number;
   /** Items settled without a result: cancelled, behind a failure, or left when everything was stopped. */
   readonly cancelled: number;
   /** Items that left the release order, however they ended. */
@@ -308,9 +316,15 @@ export interface Stats {
   readonly queued: number;
   /** Items whose handler runs. */
   readonly running: number;
+  /** Items that wait to be tried again. */
+  readonly backingOff: number;
+  /** Items that are being handed over. */
+  readonly handingOver: number;
   /** Items settled and not released. */
   readonly held: number;
-  /** Items accepted and not released: the sum of the three. */
+  /** Items that hold their key. */
+  readonly halted: number;
+  /** Items accepted and not released: the sum of the six. */
   readonly inFlight: number;
   /** The most handlers that may run at once. */
   readonly concurrency: number;
