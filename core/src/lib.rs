@@ -109,6 +109,16 @@ mod time;
 mod timers;
 mod watermark;
 
+/// What the types of streams and builders are made of: nobody has to name it but who writes a function over any of them.
+#[cfg(feature = "futures")]
+pub mod builder {
+    pub use crate::driver::{
+        Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, Halts, Key, MaybeClock,
+        Mode, NoDelivery, NoHalts, NoKey, NoReceiver, OnHalt, OnResult, OnResultAsync, Plain,
+        Receipt, Receiver, SequenceKey,
+    };
+}
+
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use dispatcher::Dispatcher;
 #[cfg(feature = "futures-timer")]
@@ -117,10 +127,9 @@ pub use driver::FuturesTimer;
 pub use driver::TokioTimer;
 #[cfg(feature = "futures")]
 pub use driver::{
-    Answers, Builder, ByKey, ByOptionalKey, Clock, Close, CloseError, Delivery, Driver, Enqueue,
-    Failure, FailureKind, Fallible, Gap, InOrder, InOrderExt, InOrderMap, Join, Key, Lost,
-    MaybeClock, Mode, NoClock, NoDelivery, NoKey, OnResult, OnResultAsync, Plain, Processor,
-    Refused, RefusedKind, Report, Resequence, Resequenced, Results, SequenceKey, Stop, Ticket,
+    Builder, Clock, Close, CloseError, Driver, Enqueue, Failure, FailureKind, Gap, InOrder,
+    InOrderExt, InOrderMap, Join, Lost, NoClock, Processor, Refused, RefusedKind, Report,
+    Resequence, Resequenced, Results, Stop, StopKind, Ticket,
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};

@@ -138,6 +138,24 @@ impl Options {
         Ok(())
     }
 
+    /// Looks whether what these need is given.
+    #[cfg(feature = "futures")]
+    pub(crate) fn check_needs(
+        &self,
+        has_clock: bool,
+        has_copies: bool,
+    ) -> Result<(), OptionsError> {
+        let needs = |is_missing: bool, name, needs| {
+            if is_missing { Err(OptionsError::Needs { name, needs }) } else { Ok(()) }
+        };
+        let is_handed_over = self.policy() == OnFailure::DeadLetter;
+        needs(self.timeout.is_some() && !has_clock, "timeout", "a clock")?;
+        needs(self.total_timeout.is_some() && !has_clock, "total_timeout", "a clock")?;
+        needs(self.retry.is_some() && !has_copies, "retry", "a way to copy items, as T::clone")?;
+        needs(self.retry.is_some() && !has_clock, "retry", "a clock")?;
+        needs(is_handed_over && !has_clock, "on_failure: dead_letter", "a clock")
+    }
+
     pub(crate) fn effective_capacity(&self) -> usize {
         self.capacity.unwrap_or_else(|| {
             DEFAULT_CAPACITY.max(self.concurrency.saturating_mul(4).min(MAX_ITEMS))
@@ -229,6 +247,13 @@ pub enum OptionsError {
     },
     /// `retry.multiplier` is no number, or too small.
     Multiplier,
+    /// An option has no effect without something else, which was not given.
+    Needs {
+        /// The option.
+        name: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
     /// There is less room than may run at once.
     CapacityBelowConcurrency {
         /// The capacity asked for.
@@ -276,6 +301,7 @@ impl fmt::Display for OptionsError {
             Self::Multiplier => {
                 f.write_str("retry.multiplier must be a finite number of at least 0.001")
             }
+            Self::Needs { name, needs } => write!(f, "{name} needs {needs}"),
             Self::CapacityBelowConcurrency { capacity, concurrency } => {
                 write!(
                     f,

@@ -365,7 +365,7 @@ fn a_failure_that_stops_the_processor_is_no_result() {
     let mut driver = Box::pin(driver);
     assert!(poll(&mut driver).is_pending());
     assert_eq!(*seen.borrow(), [0]);
-    assert_eq!(*now(processor.join()).unwrap_err().error, "boom");
+    assert_eq!(now(processor.join()).unwrap_err().error(), Some(&"boom"));
 
     // an iteration raises it, and is over
     let (processor, driver) = Processor::new(options(), handler);
@@ -430,8 +430,8 @@ fn an_error_of_on_result_is_what_stopped_the_processor() {
     assert!(matches!(&failure.kind, FailureKind::Stopped(error) if **error == "full disk"));
     let failure = failures.next().unwrap().unwrap_err();
     assert!(matches!(failure.kind, FailureKind::Closed));
-    assert_eq!(failure.cause().map(|stop| (stop.seq, *stop.error)), Some((1, "full disk")));
-    assert_eq!(*now(processor.join()).unwrap_err().error, "full disk");
+    assert_eq!(failure.cause().map(|stop| (stop.seq, stop.error())), Some((1, Some(&"full disk"))));
+    assert_eq!(now(processor.join()).unwrap_err().error(), Some(&"full disk"));
     let refused = processor.try_enqueue(3).unwrap_err();
     assert_eq!(refused.cause().map(|stop| stop.seq), Some(1));
     let error = now(processor.close()).unwrap_err();
@@ -457,7 +457,7 @@ fn what_is_closed_by_a_failure_that_is_still_inside_knows_its_cause() {
     assert!(poll(&mut driver).is_pending());
     assert!(!tickets[1].is_done(), "the one before it is not done");
     let failure = now(processor.enqueue(3)).unwrap_err();
-    assert_eq!(failure.cause().map(|stop| (stop.seq, *stop.error)), Some((1, "boom")));
+    assert_eq!(failure.cause().map(|stop| (stop.seq, stop.error())), Some((1, Some(&"boom"))));
     let mut tickets = tickets.into_iter();
     let (first, second, third) =
         (tickets.next().unwrap(), tickets.next().unwrap(), tickets.next().unwrap());

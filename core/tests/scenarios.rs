@@ -5,6 +5,8 @@
 
 #[path = "scenarios/buffer.rs"]
 mod buffer;
+#[path = "scenarios/building.rs"]
+mod building;
 #[path = "scenarios/handler.rs"]
 mod handler;
 #[path = "scenarios/log.rs"]
@@ -13,6 +15,8 @@ mod log;
 mod processor;
 #[path = "scenarios/resequence.rs"]
 mod resequence;
+#[path = "scenarios/seen.rs"]
+mod seen;
 #[path = "scenarios/stream.rs"]
 mod stream;
 #[path = "scenarios/words.rs"]
@@ -24,8 +28,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
-use inorder::{OnFailure, Options, OptionsError};
+use inorder::{FailureKind, OnFailure, Options, OptionsError, Retry};
 
 use words::Words;
 use world::World;
@@ -48,14 +53,56 @@ fn options(header: &Words<'_>) -> Result<Options, OptionsError> {
     if let Some(ordered) = header.get("ordered") {
         options = options.ordered(ordered == "true");
     }
+    if let Some(timeout) = header.number("timeout") {
+        options = options.timeout(Duration::from_micros(timeout));
+    }
+    if let Some(timeout) = header.number("total_timeout") {
+        options = options.total_timeout(Duration::from_micros(timeout));
+    }
     match header.get("on_failure") {
         None => {}
         Some("fail") => options = options.on_failure(OnFailure::Fail),
         Some("emit") => options = options.on_failure(OnFailure::Emit),
+        Some("skip") => options = options.on_failure(OnFailure::Skip),
+        Some("dead_letter") => options = options.on_failure(OnFailure::DeadLetter),
+        Some("halt_key") => options = options.on_failure(OnFailure::HaltKey),
         Some(policy) => panic!("no policy {policy}"),
     }
     options.check()?;
     Ok(options)
+}
+
+/// How an item is tried again, where it is.
+fn retry(header: &Words<'_>) -> Option<Retry> {
+    let mut retry = Retry::new(header.number("retry")? as u32);
+    if let Some(initial) = header.number("retry_initial") {
+        retry = retry.initial(Duration::from_micros(initial));
+    }
+    if let Some(maximum) = header.number("retry_maximum") {
+        retry = retry.maximum(Duration::from_micros(maximum));
+    }
+    if let Some(thousandths) = header.number("retry_multiplier") {
+        retry = retry.multiplier(thousandths as f64 / 1_000.0);
+    }
+    if let Some(seed) = header.number("retry_seed") {
+        retry = retry.seed(seed);
+    }
+    Some(retry.jitter(header.get("retry_jitter") != Some("false")))
+}
+
+/// Whether `retry_if=HOW` lets an attempt be tried again.
+fn may_retry(how: Option<&str>, error: FailureKind<&String>) -> bool {
+    match how {
+        None => true,
+        Some("on") => !matches!(error, FailureKind::Handler(error) if error.starts_with("fatal")),
+        Some("errors") => matches!(error, FailureKind::Handler(_)),
+        Some(how) => panic!("no retry_if={how}"),
+    }
+}
+
+/// What an error asks for: that named `wait-N` for N µs.
+fn retry_after(error: &str) -> Option<Duration> {
+    Some(Duration::from_micros(error.strip_prefix("wait-")?.parse().expect("a number")))
 }
 
 fn subject(
@@ -64,8 +111,8 @@ fn subject(
     header: &Words<'_>,
 ) -> Result<Box<dyn Subject>, OptionsError> {
     match face {
-        "processor" => Ok(processor::build(world, options(header)?, header)),
-        "map" => Ok(Box::new(stream::Streamed::new(world, &options(header)?, header))),
+        "processor" => building::build(world, options(header)?, header),
+        "map" => Ok(Box::new(stream::Streamed::new(world, options(header)?, header)?)),
         "resequence" => Ok(Box::new(resequence::Ordered::new(world, header)?)),
         "buffer" => Ok(Box::new(buffer::Buffered::new(world, header)?)),
         _ => panic!("no face {face}"),

@@ -192,6 +192,14 @@ impl Dispatcher {
             })
     }
 
+    /// Whether [`poll_event`](Self::poll_event) has something to tell: after [`poll_dispatch`](Self::poll_dispatch),
+    /// where an item whose time is over has failed in its turn to start.
+    #[inline]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Whether [`poll_release`](Self::poll_release) has something to lend: for drivers to which a call costs more than a
     /// look at its last answer.
     #[inline]

@@ -10,7 +10,7 @@ use crate::Run;
 /// No place.
 const NOWHERE: u32 = u32::MAX;
 
-/// The futures of the attempts that have begun, at most `concurrency` of them.
+/// The futures of the attempts that have begun.
 ///
 /// A place is made when it is first needed, with a box for the future and a waker, and used again and again: an item
 /// costs no allocation. The first poll of a future comes before it counts as waiting, so that one which is ready at
@@ -32,12 +32,12 @@ struct Place<F> {
 }
 
 impl<F> Attempts<F> {
-    pub(super) fn new(concurrency: usize) -> Self {
+    pub(super) fn new(expected: usize) -> Self {
         Self {
             places: Vec::new(),
             free: Vec::new(),
             at: Vec::new(),
-            wakes: WakeSet::new(concurrency),
+            wakes: WakeSet::new(expected.max(1)),
             busy: NOWHERE,
         }
     }
@@ -116,9 +116,24 @@ impl<F> Attempts<F> {
     #[cold]
     fn add_place(&mut self, run: Run) -> u32 {
         let at = self.places.len();
+        if at == self.wakes.len() {
+            self.grow();
+        }
         self.places.push(Place { future: Box::pin(None), waker: self.wakes.waker(at), run });
         self.free.push(at as u32);
         at as u32
+    }
+}
+
+impl<F> Attempts<F> {
+    /// Makes room for twice as many. All are polled again, so that they know their new wakers: the old ones wake nobody.
+    fn grow(&mut self) {
+        self.wakes.forget_task();
+        self.wakes = WakeSet::new(self.wakes.len() * 2);
+        for (at, place) in self.places.iter_mut().enumerate() {
+            place.waker = self.wakes.waker(at);
+            self.wakes.wake(at);
+        }
     }
 }
 

@@ -4,16 +4,21 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::{Clock, MaybeClock, NoClock};
 use super::delivery::{Answers, Delivery, NoDelivery, OnResult, OnResultAsync, deliver};
-use super::engine::{Driver, Engine};
-use super::failure::Failure;
+use super::engine::{self, Driver, Engine};
+use super::failure::{Failure, FailureKind};
 use super::items::{Items, Takers};
+use super::letters::{
+    DeadLetter, Halts, NoHalts, NoReceiver, OnHalt, Receipt, Receiver, hand_over,
+};
 use super::processor::Processor;
-use super::shared::{KeyOf, Shared};
+use super::shared::{Abilities, Calls, KeyOf, Shared};
 use super::state::{Core, State};
-use crate::{OnFailure, Options, Seq, SourceOptions};
+use super::trials::Trials;
+use crate::{OnFailure, Options, OptionsError, Retry, Seq, SourceOptions};
 
 /// What a [`Processor`] is to be: made by [`Processor::builder`].
 ///
@@ -41,16 +46,31 @@ use crate::{OnFailure, Options, Seq, SourceOptions};
 /// assert_eq!(booked, [500, 700]);
 /// ```
 #[must_use = "a builder does nothing until it builds"]
-pub struct Builder<T, R, E, H, Q = Infallible, I = (), C = NoClock, D = NoDelivery> {
+pub struct Builder<
+    T,
+    R,
+    E,
+    H,
+    Q = Infallible,
+    I = (),
+    C = NoClock,
+    D = NoDelivery,
+    L = NoReceiver,
+    N = NoHalts,
+> {
     handler: H,
     options: Options,
     start: Option<Seq>,
     key: Option<KeyOf<T, Q>>,
     keep: fn(&T) -> I,
     copy: fn(&I) -> I,
+    /// Goes before that of the options.
+    retry: Option<Retry>,
+    trials: Trials<T, Result<R, E>>,
     clock: C,
     delivery: D,
-    output: std::marker::PhantomData<fn() -> (R, E)>,
+    receiver: L,
+    halts: N,
 }
 
 impl<T, R, E, H> Builder<T, R, E, H> {
@@ -62,14 +82,17 @@ impl<T, R, E, H> Builder<T, R, E, H> {
             key: None,
             keep: |_| (),
             copy: |()| (),
+            retry: None,
+            trials: Trials::default(),
             clock: NoClock,
             delivery: NoDelivery,
-            output: std::marker::PhantomData,
+            receiver: NoReceiver,
+            halts: NoHalts,
         }
     }
 }
 
-impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
+impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// How work is run and released. A failure is [emitted](OnFailure::Emit) where nothing else is said.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
@@ -80,7 +103,7 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
     /// item that is offered.
     ///
     /// A key that is an `Option` is a key like any other, `None` too; see [`optional_key`](Self::optional_key).
-    pub fn key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D>
+    pub fn key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D, L, N>
     where
         P: Eq + Hash,
         K: Fn(&T) -> P + Send + Sync + 'static,
@@ -89,14 +112,40 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
     }
 
     /// As [`key`](Self::key), where an item without a key is on its own: it waits for no other, and no other for it.
-    pub fn optional_key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D>
+    pub fn optional_key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D, L, N>
     where
         P: Eq + Hash,
         K: Fn(&T) -> Option<P> + Send + Sync + 'static,
     {
-        let Self { handler, options, start, keep, copy, clock, delivery, output, .. } = self;
+        let Self {
+            handler,
+            options,
+            start,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+            ..
+        } = self;
         let key: Option<KeyOf<T, P>> = Some(Box::new(key));
-        Builder { handler, options, start, key, keep, copy, clock, delivery, output }
+        Builder {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+        }
     }
 
     /// The callers give the numbers, beginning with this one, by [`Processor::enqueue_at`]: an item starts when all
@@ -108,22 +157,103 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
 
     /// Keeps a clone of each item, made when it is offered, for its [`Failure`] and the report:
     /// `.keep_items(T::clone)`.
-    pub fn keep_items(self, clone: fn(&T) -> T) -> Builder<T, R, E, H, Q, T, C, D> {
-        let Self { handler, options, start, key, clock, delivery, output, .. } = self;
-        Builder { handler, options, start, key, keep: clone, copy: clone, clock, delivery, output }
+    pub fn keep_items(self, clone: fn(&T) -> T) -> Builder<T, R, E, H, Q, T, C, D, L, N> {
+        let Self {
+            handler,
+            options,
+            start,
+            key,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+            ..
+        } = self;
+        Builder {
+            handler,
+            options,
+            start,
+            key,
+            keep: clone,
+            copy: clone,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+        }
     }
 
-    /// The clock: for [`Processor::close_within`], and for ages.
-    pub fn clock<P: Clock>(self, clock: P) -> Builder<T, R, E, H, Q, I, P, D> {
-        let Self { handler, options, start, key, keep, copy, delivery, output, .. } = self;
-        Builder { handler, options, start, key, keep, copy, clock, delivery, output }
+    /// Tries again what failed, each time with a copy of the item, made before each attempt: `.retry(Retry::new(5),
+    /// T::clone)`. Needs a [`clock`](Self::clock).
+    ///
+    /// [`Resume::Retry`](crate::Resume::Retry) needs it too: with `Retry::new(1)` where nothing else is tried again.
+    pub fn retry(mut self, retry: Retry, copy: fn(&T) -> T) -> Self {
+        self.trials.again = Some(copy);
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Tries again only where this says so, of the error ([`FailureKind::Handler`] or
+    /// [`FailureKind::AttemptTimeout`]) and the number of the attempt that failed.
+    pub fn retry_if(
+        mut self,
+        predicate: impl Fn(FailureKind<&E>, u32) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.trials.retry_if(predicate);
+        self
+    }
+
+    /// Asks an error how long to wait before the next attempt. Where it does not say, the wait is that of [`Retry`].
+    pub fn retry_after(
+        mut self,
+        wait: impl Fn(&E) -> Option<Duration> + Send + Sync + 'static,
+    ) -> Self {
+        self.trials.retry_after(wait);
+        self
+    }
+
+    /// The clock: for time limits, for waits before something is tried again, for [`Processor::close_within`], and for
+    /// ages.
+    pub fn clock<P: Clock>(self, clock: P) -> Builder<T, R, E, H, Q, I, P, D, L, N> {
+        let Self {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            delivery,
+            receiver,
+            halts,
+            ..
+        } = self;
+        Builder {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+        }
     }
 
     /// Is called with each result and each emitted failure, in order, one at a time, by the driver. When it has
     /// returned the result goes to its ticket, and its unit of capacity comes back.
     ///
     /// It returns `()`, or a `Result`. An error stops the processor as [`OnFailure::Fail`] does, at that item.
-    pub fn on_result<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, OnResult<G>>
+    pub fn on_result<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, OnResult<G>, L, N>
     where
         A: Answers<E>,
         G: FnMut(&Result<R, Failure<E, I>>) -> A,
@@ -135,7 +265,7 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
     pub fn on_result_async<A, G>(
         self,
         callback: G,
-    ) -> Builder<T, R, E, H, Q, I, C, OnResultAsync<G>>
+    ) -> Builder<T, R, E, H, Q, I, C, OnResultAsync<G>, L, N>
     where
         A: Answers<E>,
         G: AsyncFnMut(&Result<R, Failure<E, I>>) -> A,
@@ -143,15 +273,163 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
         self.delivery(OnResultAsync(callback))
     }
 
-    fn delivery<P>(self, delivery: P) -> Builder<T, R, E, H, Q, I, C, P> {
-        let Self { handler, options, start, key, keep, copy, clock, output, .. } = self;
-        Builder { handler, options, start, key, keep, copy, clock, delivery, output }
+    /// Receives what failed for good, under [`OnFailure::DeadLetter`]: an async closure, called again, after 0.1 s
+    /// doubling to 30 s, until it succeeds. It returns `()`, or a `Result`. Needs a [`clock`](Self::clock).
+    ///
+    /// It runs outside of the concurrency, several at a time. Until it has succeeded the item keeps its position, its
+    /// lane and its unit of capacity; then nothing comes out, and the ticket gets the error of the handler.
+    pub fn dead_letter<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, D, DeadLetter<G>, N>
+    where
+        A: Receipt,
+        G: AsyncFn(&Failure<E, I>) -> A,
+    {
+        let Self {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            halts,
+            ..
+        } = self;
+        let receiver = DeadLetter(callback);
+        Builder {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+        }
+    }
+
+    /// Is told when a key is halted, under [`OnFailure::HaltKey`], by the driver; see [`Processor::resume_key`].
+    ///
+    /// It returns `()`, or a `Result`. An error stops the processor as [`OnFailure::Fail`] does, at that item, whose
+    /// ticket gets the error of the handler.
+    pub fn on_halt<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, D, L, OnHalt<G>>
+    where
+        A: Answers<E>,
+        G: FnMut(&Failure<E, I>) -> A,
+    {
+        let Self {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            ..
+        } = self;
+        let halts = OnHalt(callback);
+        Builder {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+        }
+    }
+
+    fn delivery<P>(self, delivery: P) -> Builder<T, R, E, H, Q, I, C, P, L, N> {
+        let Self {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            receiver,
+            halts,
+            ..
+        } = self;
+        Builder {
+            handler,
+            options,
+            start,
+            key,
+            keep,
+            copy,
+            retry,
+            trials,
+            clock,
+            delivery,
+            receiver,
+            halts,
+        }
+    }
+
+    /// The options that hold.
+    fn effective_options(&self) -> Options {
+        let options = self.options.clone().on_failure_or(OnFailure::Emit);
+        match self.retry.clone() {
+            Some(retry) => options.retry(retry),
+            None => options,
+        }
+    }
+
+    /// Looks whether a processor can be built.
+    ///
+    /// # Errors
+    /// The first option that is out of its bounds, or needs what is not given: time limits, retries and dead letters a
+    /// [clock](Self::clock); retries a [way to copy items](Self::retry); [`OnFailure::DeadLetter`] somebody who
+    /// [receives](Self::dead_letter); [`OnFailure::HaltKey`] a [key](Self::key) and somebody who is
+    /// [told](Self::on_halt).
+    pub fn check(&self) -> Result<(), OptionsError>
+    where
+        C: MaybeClock,
+        L: Receiver<E, I>,
+        N: Halts<E, I>,
+    {
+        let options = self.effective_options();
+        options.check()?;
+        let needs = |is_missing: bool, name, needs| {
+            if is_missing { Err(OptionsError::Needs { name, needs }) } else { Ok(()) }
+        };
+        match options.policy() {
+            OnFailure::Fail | OnFailure::Emit | OnFailure::Skip => {}
+            OnFailure::DeadLetter => {
+                needs(!L::IS_WANTED, "on_failure: dead_letter", "somebody who receives")?;
+            }
+            OnFailure::HaltKey => {
+                needs(self.key.is_none(), "on_failure: halt_key", "a key")?;
+                needs(!N::IS_WANTED, "on_failure: halt_key", "on_halt")?;
+            }
+        }
+        needs(L::IS_WANTED && !C::HAS_TIME, "dead_letter", "a clock")?;
+        options.check_needs(C::HAS_TIME, self.trials.again.is_some())
     }
 
     /// The processor, and the driver to be spawned.
     ///
     /// # Panics
-    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    /// With the text of [`check`](Self::check), where that finds something.
     #[expect(clippy::type_complexity, reason = "the driver has no name that anybody could write")]
     pub fn build<F>(self) -> (Processor<T, R, E, Q, I, C>, Driver<impl Future<Output = ()>>)
     where
@@ -160,8 +438,13 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
         Q: Eq + Hash,
         C: MaybeClock + Clone,
         D: Delivery<R, E, I>,
+        L: Receiver<E, I>,
+        N: Halts<E, I>,
     {
-        let options = self.options.on_failure_or(OnFailure::Emit);
+        if let Err(error) = self.check() {
+            panic!("{error}");
+        }
+        let options = self.effective_options();
         let is_fatal = options.policy() == OnFailure::Fail;
         let mut source = SourceOptions::new().keyed(self.key.is_some());
         if let Some(start) = self.start {
@@ -170,20 +453,29 @@ impl<T, R, E, H, Q, I, C, D> Builder<T, R, E, H, Q, I, C, D> {
         let core = Arc::new(Core::new(State::new(&options, source)));
         let takers = if D::IS_WANTED { Takers::Callback } else { Takers::Tickets };
         let items = Items::new(Arc::clone(&core), takers, is_fatal);
-        let shared = Shared::new(core, items, self.key, self.keep, self.copy);
-        let delivery = deliver(Arc::clone(&shared), self.delivery);
+        let abilities =
+            Abilities { hands_over: L::IS_WANTED, tries_again: self.trials.again.is_some() };
+        let calls = Calls { key: self.key, keep: self.keep, copy: self.copy };
+        let shared = Shared::new(core, items, calls, abilities);
+        let receiver = Arc::new(self.receiver);
+        let calls = engine::Calls {
+            handler: self.handler,
+            delivery: deliver(Arc::clone(&shared), self.delivery),
+            hand_over: move |letter| hand_over(Arc::clone(&receiver), letter),
+            halts: self.halts,
+        };
         let engine = Engine::new(
             Arc::clone(&shared),
             options.concurrency,
-            self.handler,
+            self.trials,
             self.clock.clone(),
-            delivery,
+            calls,
         );
         (Processor::of(shared, self.clock), Driver::new(engine))
     }
 }
 
-impl<T, R, E, H, Q, I, C, D> fmt::Debug for Builder<T, R, E, H, Q, I, C, D> {
+impl<T, R, E, H, Q, I, C, D, L, N> fmt::Debug for Builder<T, R, E, H, Q, I, C, D, L, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
     }

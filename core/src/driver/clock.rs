@@ -1,10 +1,12 @@
 //! Time, as a driver reads it.
 
 use std::future::{Pending, pending};
+use std::pin::Pin;
+use std::task::Context;
 
 use crate::Time;
 
-/// A clock, and a timer by it: all that a [`Processor`](super::Processor) needs of its host.
+/// A clock, and a timer by it: all that a time limit or a retry needs of its host.
 ///
 /// It must not go backwards. A ready one is `FuturesTimer` (feature `futures-timer`), for any executor, or `TokioTimer`
 /// (feature `tokio`).
@@ -26,6 +28,9 @@ pub struct NoClock;
 /// A [`Clock`] or [`NoClock`].
 pub trait MaybeClock: sealed::Sealed {
     #[doc(hidden)]
+    const HAS_TIME: bool;
+
+    #[doc(hidden)]
     type Sleep: Future<Output = ()>;
 
     #[doc(hidden)]
@@ -36,6 +41,8 @@ pub trait MaybeClock: sealed::Sealed {
 }
 
 impl<C: Clock> MaybeClock for C {
+    const HAS_TIME: bool = true;
+
     type Sleep = C::Sleep;
 
     fn time(&self) -> Time {
@@ -48,6 +55,8 @@ impl<C: Clock> MaybeClock for C {
 }
 
 impl MaybeClock for NoClock {
+    const HAS_TIME: bool = false;
+
     type Sleep = Pending<()>;
 
     fn time(&self) -> Time {
@@ -56,6 +65,42 @@ impl MaybeClock for NoClock {
 
     fn sleep(&self, _: Time) -> Pending<()> {
         pending()
+    }
+}
+
+/// The one timer of a driver.
+pub(super) struct Timer<C: MaybeClock> {
+    clock: C,
+    sleep: Option<(Time, Pin<Box<C::Sleep>>)>,
+}
+
+impl<C: MaybeClock> Timer<C> {
+    pub(super) fn new(clock: C) -> Self {
+        Self { clock, sleep: None }
+    }
+
+    #[inline]
+    pub(super) fn now(&self) -> Time {
+        self.clock.time()
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.sleep.is_some()
+    }
+
+    /// Sets it, or stops it, and says what time it rang for, if it did.
+    pub(super) fn poll(&mut self, due: Option<Time>, cx: &mut Context<'_>) -> Option<Time> {
+        if self.sleep.as_ref().map(|(time, _)| *time) != due {
+            self.sleep = None;
+            self.sleep = due.map(|due| (due, Box::pin(self.clock.sleep(due))));
+        }
+        let (due, sleep) = self.sleep.as_mut()?;
+        if sleep.as_mut().poll(cx).is_pending() {
+            return None;
+        }
+        let due = *due;
+        self.sleep = None;
+        Some(due)
     }
 }
 

@@ -134,7 +134,7 @@ async fn next<T, R, E, Q: Eq + Hash, I>(
         let lent = shared.act(Time::default(), |state, items, effects| {
             loop {
                 let release = state.release()?;
-                let lent = items.lend(state, release);
+                let lent = items.lend(state, release, effects);
                 if !lent.is_fatal {
                     return Some(lent);
                 }

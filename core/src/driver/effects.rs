@@ -27,7 +27,7 @@ pub(super) enum Trash<T, R, E, Q, I> {
     Kept(I),
     Output(Output<R, E>),
     Key(Hashed<Q>),
-    Waiting(Waiting<T, R, E, Q, I>),
+    Waiting(Waiting<T, R, E, I>),
     Kind(FailureKind<E>),
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,10 +11,16 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::attempt::{Attempts, Round};
-use super::clock::MaybeClock;
+use super::clock::{MaybeClock, Timer};
 use super::effects::Effects;
+use super::failure::{Failure, Stop, StopKind};
+use super::items::{Ended, Items, Next};
+use super::letters::{Halts, Letter};
 use super::shared::Shared;
-use crate::{Outcome, Run, Time};
+use super::state::State;
+use super::trials::Trials;
+use crate::event::Why;
+use crate::{Handle, Outcome, Run, RunKind, Time};
 
 /// So many handlers are begun in one poll of the driver before its executor has a turn.
 const TURN: usize = 256;
@@ -23,6 +29,15 @@ pin_project! {
     /// The driver of a [`Processor`](super::Processor): a future that ends when the processor is closed and drained.
     ///
     /// It is `Send` where the handler, its futures, the items and the results are. Dropping it aborts.
+    ///
+    /// # Progress
+    /// All work is done while it is polled: handlers and callbacks are called, time limits are looked at, and results are
+    /// delivered. It begins at most 256 handlers in one poll, so that its executor has its turn.
+    ///
+    /// # Panics
+    /// A panic of a handler, a callback, a clock or a destructor goes through its poll. Polled again it goes on with the
+    /// rest: the item of that handler counts as cancelled, a hand-over is tried again, a halted key whose `on_halt`
+    /// panicked stops the processor there, and after a panic of `on_result` it aborts.
     #[must_use = "a processor does nothing unless its driver is polled: spawn it"]
     pub struct Driver<D> {
         #[pin]
@@ -50,79 +65,144 @@ impl<D> fmt::Debug for Driver<D> {
     }
 }
 
+/// What a processor calls.
+pub(super) struct Calls<H, D, G, N> {
+    pub(super) handler: H,
+    /// `on_result`, as a future that never ends.
+    pub(super) delivery: D,
+    /// Hands a failure over.
+    pub(super) hand_over: G,
+    /// `on_halt`.
+    pub(super) halts: N,
+}
+
 /// What is behind a driver.
-pub(super) struct Engine<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> {
+pub(super) struct Engine<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N> {
     shared: Arc<Shared<T, R, E, Q, I>>,
     handler: H,
     attempts: Attempts<F>,
-    clock: C,
-    timer: Option<(Time, Pin<Box<C::Sleep>>)>,
+    trials: Trials<T, Result<R, E>>,
+    timer: Timer<C>,
     /// `on_result` and what it is doing: none at the end, or after its panic.
     delivery: Option<Pin<Box<D>>>,
+    hand_over: G,
+    /// Failures that are being handed over.
+    letters: Attempts<L>,
+    halts: N,
     effects: Effects<T, R, E, Q, I>,
     /// Taken to be begun: kept here, as a panic may come before that.
-    next: Option<(Run, T)>,
+    next: Option<Next<T, E, I>>,
     is_over: bool,
 }
 
 /// Nothing in it is pinned but what is boxed.
-impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Unpin for Engine<T, R, E, Q, I, H, F, C, D> {}
+impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N> Unpin
+    for Engine<T, R, E, Q, I, H, F, C, D, G, L, N>
+{
+}
 
-impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Engine<T, R, E, Q, I, H, F, C, D> {
+impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
+    Engine<T, R, E, Q, I, H, F, C, D, G, L, N>
+{
     pub(super) fn new(
         shared: Arc<Shared<T, R, E, Q, I>>,
         concurrency: usize,
-        handler: H,
+        trials: Trials<T, Result<R, E>>,
         clock: C,
-        delivery: D,
+        calls: Calls<H, D, G, N>,
     ) -> Self {
         Self {
             shared,
-            handler,
+            handler: calls.handler,
             attempts: Attempts::new(concurrency),
-            clock,
-            timer: None,
-            delivery: Some(Box::pin(delivery)),
+            trials,
+            timer: Timer::new(clock),
+            delivery: Some(Box::pin(calls.delivery)),
+            hand_over: calls.hand_over,
+            letters: Attempts::new(1),
+            halts: calls.halts,
             effects: Effects::new(),
             next: None,
             is_over: false,
         }
     }
 
+    /// Gives commands, with all that follows from them.
+    fn command<X>(
+        &mut self,
+        commands: impl FnOnce(&mut State, &mut Items<T, R, E, Q, I>, &mut Effects<T, R, E, Q, I>) -> X,
+    ) -> X {
+        let answer = self.shared.command(Time::default(), &mut self.effects, commands);
+        self.effects.perform();
+        answer
+    }
+
     /// Ends an attempt that was stopped.
     fn cancelled(&mut self, run: Run) {
-        self.shared.command(Time::default(), &mut self.effects, |state, _, _| {
-            state.complete(run, Outcome::Cancelled);
-        });
-        self.effects.perform();
+        self.command(|state, _, _| state.complete(run, Outcome::Cancelled));
     }
 
     /// Drops the futures of what was signalled.
     fn stop_signalled(&mut self) {
         loop {
-            let Some(run) = self.shared.items().signals.pop() else { return };
+            let Some((run, why)) = self.shared.items().signals.pop() else { return };
+            if why.is_timeout() {
+                self.time_out(run, why);
+                continue;
+            }
+            let is_stopped = match run.kind() {
+                RunKind::Handler => self.attempts.stop(run),
+                RunKind::HandOver => self.letters.stop(run),
+            };
             // otherwise it has ended meanwhile
-            if self.attempts.stop(run) {
+            if is_stopped {
                 self.cancelled(run);
             }
         }
     }
 
+    /// Stops an attempt whose time is over, and asks whether it may be tried again.
+    #[cold]
+    fn time_out(&mut self, run: Run, why: Why) {
+        // noted first, as a panic may come
+        let Some(is_begun) =
+            self.command(|state, items, effects| items.note_timeout(state, run, why, effects))
+        else {
+            return;
+        };
+        if is_begun && !self.attempts.stop(run) {
+            return;
+        }
+        let outcome = self.trials.timed_out(run, why);
+        self.command(|state, _, _| {
+            if is_begun {
+                state.complete(run, outcome);
+            } else {
+                state.stop_unbegun(run, outcome);
+            }
+        });
+    }
+
     /// Copies the items of what was running when all was stopped, for the report.
     fn report_unfinished(&mut self) {
-        let leftovers = mem::take(&mut self.shared.items().unfinished);
-        for leftover in leftovers {
-            let copy = self.shared.copy(&leftover.failure.item);
-            self.shared.command(Time::default(), &mut self.effects, |_, items, effects| {
-                items.report(leftover, copy, effects);
-            });
-            self.effects.perform();
+        loop {
+            let Some(leftover) = self.shared.items().unfinished.pop() else { return };
+            let copy = catch_unwind(AssertUnwindSafe(|| self.shared.copy(&leftover.failure.item)));
+            let (copy, panic) = match copy {
+                Ok(copy) => (Some(copy), None),
+                Err(panic) => (None, Some(panic)),
+            };
+            self.command(|_, items, effects| items.report(leftover, copy, effects));
+            if let Some(panic) = panic {
+                resume_unwind(panic);
+            }
         }
     }
 
     /// Puts right what a panic has left behind.
     fn recover(&mut self) {
-        if let Some(run) = self.attempts.recover() {
+        let runs = [self.attempts.recover(), self.letters.recover(), self.trials.recover()];
+        for run in runs.into_iter().flatten() {
             self.cancelled(run);
         }
     }
@@ -130,9 +210,16 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Engine<T, R, E, Q, I, H, 
     /// Stops all that runs, and waits for nothing.
     fn abort(&mut self) {
         self.recover();
-        if let Some((run, item)) = self.next.take() {
-            self.cancelled(run);
-            drop(item);
+        match self.next.take() {
+            None => {}
+            Some(Next::Handler(run, item)) => {
+                self.cancelled(run);
+                drop(item);
+            }
+            Some(Next::HandOver(run, failure)) => {
+                drop(Letter::new(&self.shared, run.handle, failure));
+                self.cancelled(run);
+            }
         }
         drop(self.shared.close(Time::default(), Some(Duration::ZERO)));
         self.stop_signalled();
@@ -142,23 +229,47 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Engine<T, R, E, Q, I, H, 
     }
 }
 
-impl<T, R, E, Q, I, H, F, C, D> Engine<T, R, E, Q, I, H, F, C, D>
+impl<T, R, E, Q, I, H, F, C, D, G, L, N> Engine<T, R, E, Q, I, H, F, C, D, G, L, N>
 where
     Q: Eq + Hash,
     H: FnMut(T) -> F,
     F: Future<Output = Result<R, E>>,
     C: MaybeClock,
     D: Future<Output = ()>,
+    G: FnMut(Letter<T, R, E, Q, I>) -> L,
+    L: Future<Output = bool>,
+    N: Halts<E, I>,
 {
+    /// Says how an output counts. `original` is the item, where it is not in its place.
+    fn ended(&mut self, run: Run, result: Result<R, E>, original: Option<T>) -> Ended<T, R, E> {
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::FAILED };
+        let outcome = self.trials.outcome(run, &result, outcome);
+        Ended { run, result, outcome, original }
+    }
+
     /// Polls each attempt that was woken.
     fn poll_woken(&mut self) {
         let mut round = Round::default();
         while let Some((run, result)) = self.attempts.poll_woken(&mut round) {
-            self.shared.command(Time::default(), &mut self.effects, |state, items, effects| {
-                items.complete(state, run, result, effects);
-            });
-            self.effects.perform();
+            let ended = self.ended(run, result, None);
+            self.command(|state, items, effects| items.complete(state, ended, effects));
         }
+        if self.letters.any_woken() {
+            self.poll_letters();
+        }
+    }
+
+    #[cold]
+    fn poll_letters(&mut self) {
+        let mut round = Round::default();
+        while let Some((run, is_received)) = self.letters.poll_woken(&mut round) {
+            self.handed_over(run, is_received);
+        }
+    }
+
+    fn handed_over(&mut self, run: Run, is_received: bool) {
+        let outcome = if is_received { Outcome::Ok } else { Outcome::FAILED };
+        self.command(|state, _, _| state.complete(run, outcome));
     }
 
     /// Begins what is to be begun; at most as many as make a turn in one poll.
@@ -168,20 +279,78 @@ where
             let next = &mut self.next;
             let is_full = *begun >= TURN;
             self.shared.command(Time::default(), &mut self.effects, |state, items, effects| {
-                if let Some((run, result)) = ended.take() {
-                    items.complete(state, run, result, effects);
+                if let Some(ended) = ended.take() {
+                    items.complete(state, ended, effects);
                     items.settle(state, effects);
                 }
                 if next.is_none() && !is_full {
-                    *next = items.next_run(state);
+                    *next = items.next_run(state, effects);
                 }
             });
             self.effects.perform();
-            let Some((run, item)) = self.next.take() else { return };
+            let Some(next) = self.next.take() else { return };
             *begun += 1;
-            if let Poll::Ready(result) = self.attempts.begin(run, || (self.handler)(item)) {
-                ended = Some((run, result));
+            ended = match next {
+                Next::Handler(run, item) => self.begin_handler(run, item),
+                Next::HandOver(run, failure) => {
+                    self.begin_hand_over(run, failure);
+                    None
+                }
+            };
+        }
+    }
+
+    #[inline]
+    fn begin_handler(&mut self, run: Run, item: T) -> Option<Ended<T, R, E>> {
+        let Some(again) = self.trials.again else {
+            let poll = self.attempts.begin(run, || (self.handler)(item));
+            return match poll {
+                Poll::Ready(result) => Some(self.ended(run, result, None)),
+                Poll::Pending => None,
+            };
+        };
+        match self.attempts.begin(run, || (self.handler)(again(&item))) {
+            Poll::Ready(result) => Some(self.ended(run, result, Some(item))),
+            Poll::Pending => {
+                self.command(|state, items, effects| items.put_back(state, run, item, effects));
+                None
             }
+        }
+    }
+
+    #[cold]
+    fn begin_hand_over(&mut self, run: Run, failure: Failure<E, I>) {
+        let letter = Letter::new(&self.shared, run.handle, failure);
+        let hand_over = &mut self.hand_over;
+        if let Poll::Ready(is_received) = self.letters.begin(run, || hand_over(letter)) {
+            self.handed_over(run, is_received);
+        }
+    }
+
+    /// Tells `on_halt` of the keys that were halted.
+    fn tell_halted(&mut self) {
+        loop {
+            let halted = self.shared.items().next_halted();
+            let Some((handle, failure)) = halted else { return };
+            self.tell_one(handle, failure);
+        }
+    }
+
+    #[cold]
+    fn tell_one(&mut self, handle: Handle, failure: Failure<E, I>) {
+        let (seq, attempt) = (failure.seq, failure.attempt);
+        let letter = Letter::new(&self.shared, handle, failure);
+        let told = catch_unwind(AssertUnwindSafe(|| self.halts.tell(letter.failure())));
+        drop(letter);
+        let (kind, panic) = match told {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => (StopKind::Error(Arc::new(error)), None),
+            Err(panic) => (StopKind::Panicked, Some(panic)),
+        };
+        let stop = Stop { seq, attempt, kind };
+        self.command(|state, items, _| items.stop_at(state, stop));
+        if let Some(panic) = panic {
+            resume_unwind(panic);
         }
     }
 
@@ -196,28 +365,24 @@ where
     /// Sets the timer, and fires what is due. True where something was.
     fn ring(&mut self, cx: &mut Context<'_>) -> bool {
         let due = self.shared.core.lock().timeout();
-        if self.timer.as_ref().map(|(time, _)| *time) != due {
-            self.timer = due.map(|due| (due, Box::pin(self.clock.sleep(due))));
-        }
-        let Some((due, sleep)) = &mut self.timer else { return false };
-        if sleep.as_mut().poll(cx).is_pending() {
-            return false;
-        }
-        let due = *due;
-        self.timer = None;
+        let Some(due) = self.timer.poll(due, cx) else { return false };
         self.shared.command(due, &mut self.effects, |state, _, _| state.handle_timeout());
         self.effects.perform();
+        self.stop_signalled();
         true
     }
 }
 
-impl<T, R, E, Q, I, H, F, C, D> Future for Engine<T, R, E, Q, I, H, F, C, D>
+impl<T, R, E, Q, I, H, F, C, D, G, L, N> Future for Engine<T, R, E, Q, I, H, F, C, D, G, L, N>
 where
     Q: Eq + Hash,
     H: FnMut(T) -> F,
     F: Future<Output = Result<R, E>>,
     C: MaybeClock,
     D: Future<Output = ()>,
+    G: FnMut(Letter<T, R, E, Q, I>) -> L,
+    L: Future<Output = bool>,
+    N: Halts<E, I>,
 {
     type Output = ();
 
@@ -228,8 +393,9 @@ where
         }
         this.shared.core.register_driver(cx.waker());
         this.attempts.register(cx.waker());
+        this.letters.register(cx.waker());
         this.recover();
-        this.shared.command(this.clock.time(), &mut this.effects, |_, _, _| ());
+        this.shared.command(this.timer.now(), &mut this.effects, |_, _, _| ());
         this.effects.perform();
         this.stop_signalled();
         this.poll_woken();
@@ -237,6 +403,7 @@ where
         loop {
             this.begin(&mut begun);
             this.stop_signalled();
+            this.tell_halted();
             this.deliver(cx);
             let is_rung = this.ring(cx);
             this.report_unfinished();
@@ -247,7 +414,7 @@ where
                 this.shared.core.forget_driver();
                 return Poll::Ready(());
             }
-            if begun >= TURN || this.attempts.any_woken() {
+            if begun >= TURN || this.attempts.any_woken() || this.letters.any_woken() {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -258,25 +425,21 @@ where
     }
 }
 
-impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Drop for Engine<T, R, E, Q, I, H, F, C, D> {
+impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N> Drop
+    for Engine<T, R, E, Q, I, H, F, C, D, G, L, N>
+{
     fn drop(&mut self) {
-        /// Goes on where a destructor of the user's panics.
-        struct Abort<'a, T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D>(
-            &'a mut Engine<T, R, E, Q, I, H, F, C, D>,
-        );
-        impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D> Drop
-            for Abort<'_, T, R, E, Q, I, H, F, C, D>
-        {
-            fn drop(&mut self) {
-                if !mem::replace(&mut self.0.is_over, true) {
-                    self.0.abort();
-                }
+        if self.is_over {
+            return;
+        }
+        // a destructor of the user's may panic: then the rest is done before the panic goes on
+        let aborted = catch_unwind(AssertUnwindSafe(|| self.abort()));
+        if let Err(panic) = aborted {
+            self.abort();
+            if !std::thread::panicking() {
+                resume_unwind(panic);
             }
         }
-        if !self.is_over {
-            let abort = Abort(self);
-            abort.0.abort();
-            abort.0.is_over = true;
-        }
+        self.is_over = true;
     }
 }

@@ -5,6 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::Seq;
+use crate::event::Why;
+
+const ATTEMPT_TIMEOUT: &str = "the attempt took longer than its timeout";
+const DEADLINE_EXCEEDED: &str = "the item took longer than its total timeout";
 
 /// What comes out in the place of a result.
 ///
@@ -31,6 +35,12 @@ pub enum FailureKind<E> {
     /// The handler, under [`OnFailure::Fail`](crate::OnFailure::Fail), or `on_result` returned this error, and it
     /// stopped the processor: everybody who asks what stopped it gets the same.
     Stopped(Arc<E>),
+    /// The last attempt took longer than [`Options::timeout`](crate::Options::timeout).
+    AttemptTimeout,
+    /// The item took longer than [`Options::total_timeout`](crate::Options::total_timeout).
+    DeadlineExceeded,
+    /// Its key was halted, by its own failure or by one before it, and the processor was closed.
+    KeyHalted,
     /// It was cancelled.
     Cancelled,
     /// It is behind a failure, or the processor was closed before it was settled.
@@ -44,8 +54,22 @@ pub struct Stop<E> {
     pub seq: Seq,
     /// The number of its last attempt.
     pub attempt: u32,
-    /// The error of the handler, or of `on_result`.
-    pub error: Arc<E>,
+    /// What happened.
+    pub kind: StopKind<E>,
+}
+
+/// What stopped a [`Processor`](super::Processor).
+#[derive(PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopKind<E> {
+    /// The handler, `on_result` or `on_halt` returned this error.
+    Error(Arc<E>),
+    /// The last attempt took longer than [`Options::timeout`](crate::Options::timeout).
+    AttemptTimeout,
+    /// The item took longer than [`Options::total_timeout`](crate::Options::total_timeout).
+    DeadlineExceeded,
+    /// `on_halt` panicked.
+    Panicked,
 }
 
 impl<E, T> Failure<E, T> {
@@ -58,12 +82,16 @@ impl<E, T> Failure<E, T> {
         self
     }
 
-    /// The error of the handler or of `on_result`, if it was one.
+    /// The error of the handler or of a callback, if it was one.
     pub fn error(&self) -> Option<&E> {
         match &self.kind {
             FailureKind::Handler(error) => Some(error),
             FailureKind::Stopped(error) => Some(error),
-            FailureKind::Cancelled | FailureKind::Closed => None,
+            FailureKind::AttemptTimeout
+            | FailureKind::DeadlineExceeded
+            | FailureKind::KeyHalted
+            | FailureKind::Cancelled
+            | FailureKind::Closed => None,
         }
     }
 
@@ -73,9 +101,52 @@ impl<E, T> Failure<E, T> {
     }
 }
 
+impl<E> Stop<E> {
+    /// The error of the handler or of a callback, if it was one.
+    pub fn error(&self) -> Option<&E> {
+        match &self.kind {
+            StopKind::Error(error) => Some(error),
+            StopKind::AttemptTimeout | StopKind::DeadlineExceeded | StopKind::Panicked => None,
+        }
+    }
+}
+
+impl<E> StopKind<E> {
+    /// What a failure that stops a processor stops it with; `None` where it stops none.
+    pub(super) fn of(kind: &FailureKind<E>) -> Option<Self> {
+        match kind {
+            FailureKind::Stopped(error) => Some(Self::Error(Arc::clone(error))),
+            FailureKind::AttemptTimeout => Some(Self::AttemptTimeout),
+            FailureKind::DeadlineExceeded => Some(Self::DeadlineExceeded),
+            FailureKind::Handler(_)
+            | FailureKind::KeyHalted
+            | FailureKind::Cancelled
+            | FailureKind::Closed => None,
+        }
+    }
+}
+
+impl<E> FailureKind<E> {
+    /// What a time limit comes to.
+    pub(super) fn of(why: Why) -> Self {
+        if why == Why::AttemptTimeout { Self::AttemptTimeout } else { Self::DeadlineExceeded }
+    }
+}
+
 impl<E> Clone for Stop<E> {
     fn clone(&self) -> Self {
-        Self { seq: self.seq, attempt: self.attempt, error: Arc::clone(&self.error) }
+        Self { seq: self.seq, attempt: self.attempt, kind: self.kind.clone() }
+    }
+}
+
+impl<E> Clone for StopKind<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Error(error) => Self::Error(Arc::clone(error)),
+            Self::AttemptTimeout => Self::AttemptTimeout,
+            Self::DeadlineExceeded => Self::DeadlineExceeded,
+            Self::Panicked => Self::Panicked,
+        }
     }
 }
 
@@ -96,6 +167,9 @@ impl<E: Clone> Clone for FailureKind<E> {
         match self {
             Self::Handler(error) => Self::Handler(error.clone()),
             Self::Stopped(error) => Self::Stopped(Arc::clone(error)),
+            Self::AttemptTimeout => Self::AttemptTimeout,
+            Self::DeadlineExceeded => Self::DeadlineExceeded,
+            Self::KeyHalted => Self::KeyHalted,
             Self::Cancelled => Self::Cancelled,
             Self::Closed => Self::Closed,
         }
@@ -107,6 +181,9 @@ impl<E: fmt::Display> fmt::Display for FailureKind<E> {
         match self {
             Self::Handler(error) => error.fmt(f),
             Self::Stopped(error) => error.fmt(f),
+            Self::AttemptTimeout => f.write_str(ATTEMPT_TIMEOUT),
+            Self::DeadlineExceeded => f.write_str(DEADLINE_EXCEEDED),
+            Self::KeyHalted => f.write_str("its key was halted"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Closed => f.write_str("closed before it was done"),
         }
@@ -118,6 +195,9 @@ impl<E: fmt::Debug> fmt::Debug for FailureKind<E> {
         match self {
             Self::Handler(error) => f.debug_tuple("Handler").field(error).finish(),
             Self::Stopped(error) => f.debug_tuple("Stopped").field(error).finish(),
+            Self::AttemptTimeout => f.write_str("AttemptTimeout"),
+            Self::DeadlineExceeded => f.write_str("DeadlineExceeded"),
+            Self::KeyHalted => f.write_str("KeyHalted"),
             Self::Cancelled => f.write_str("Cancelled"),
             Self::Closed => f.write_str("Closed"),
         }
@@ -150,14 +230,36 @@ impl<E: fmt::Debug> fmt::Debug for Stop<E> {
         f.debug_struct("Stop")
             .field("seq", &self.seq)
             .field("attempt", &self.attempt)
-            .field("error", &self.error)
+            .field("kind", &self.kind)
             .finish()
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for StopKind<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
+            Self::AttemptTimeout => f.write_str("AttemptTimeout"),
+            Self::DeadlineExceeded => f.write_str("DeadlineExceeded"),
+            Self::Panicked => f.write_str("Panicked"),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for StopKind<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::AttemptTimeout => f.write_str(ATTEMPT_TIMEOUT),
+            Self::DeadlineExceeded => f.write_str(DEADLINE_EXCEEDED),
+            Self::Panicked => f.write_str("a callback panicked"),
+        }
     }
 }
 
 impl<E: fmt::Display> fmt::Display for Stop<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped by item {}: {}", self.seq, self.error)
+        write!(f, "stopped by item {}: {}", self.seq, self.kind)
     }
 }
 

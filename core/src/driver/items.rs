@@ -1,5 +1,6 @@
 //! What a processor keeps of its items, by slot, and what becomes of it.
 
+mod attempts;
 mod draining;
 
 use std::collections::BTreeMap;
@@ -9,33 +10,40 @@ use std::sync::Arc;
 use atomic_waker::AtomicWaker;
 
 use super::effects::{Effects, Trash};
-use super::failure::{Failure, FailureKind, Stop};
-use super::key::Lanes;
+use super::failure::{Failure, FailureKind, Stop, StopKind};
+use super::key::{Hashed, Lanes};
+use super::letters::Owed;
 use super::offer::{Offer, Refused, RefusedKind, TurnedAway, Waiting};
 use super::state::{Core, State};
-use super::stopping::{Leftover, Report, Waiter};
+use super::stopping::{Leftover, Report, Waiters};
 use super::ticket::{Pledge, Promise, Ticket};
-use crate::{Arrival, Completion, Handle, Outcome, PushError, Release, Run, Seq, Time, What};
+use crate::event::Why;
+use crate::{Arrival, Handle, Lane, Outcome, PushError, Release, Run, Seq, Time, What};
+pub(super) use attempts::{Ended, Next};
 use draining::Draining;
 
 /// What a handler's end comes to.
 pub(super) enum Output<R, E> {
     Ok(R),
-    Failed(E),
-    /// Under `OnFailure::Fail`: many may ask for it.
-    Fatal(Arc<E>),
+    Failed(FailureKind<E>),
 }
 
 /// One item. What is taken out of it is on its way to somebody.
 struct Item<T, R, E, I> {
+    /// Until it is begun; where it may be tried again, until it is settled.
     payload: Option<T>,
     kept: Option<I>,
     output: Option<Output<R, E>>,
     pledge: Option<Pledge<R, E, I>>,
     seq: Seq,
+    /// The number of the attempt that was begun last.
     attempt: u32,
-    /// It was stopped after its start and before anybody began it.
-    is_stopped: bool,
+    /// The number of the run that was begun last: one of handing over, too.
+    begun: u32,
+    /// Its failure is kept while its key is halted.
+    is_halted: bool,
+    /// Its failure is in the hands of a callback.
+    is_out: bool,
 }
 
 /// A result that was lent, and is on its way to `on_result` or to an iteration.
@@ -61,6 +69,9 @@ pub(super) enum Takers {
     Iteration,
 }
 
+/// There are as many keys in use as there can be.
+pub(super) struct NoLane;
+
 /// What happens to an offer for which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -73,13 +84,17 @@ pub(super) struct Items<T, R, E, Q, I> {
     core: Arc<Core>,
     items: Vec<Item<T, R, E, I>>,
     lanes: Lanes<Q>,
-    waiting: BTreeMap<u64, Waiting<T, R, E, Q, I>>,
+    waiting: BTreeMap<u64, Waiting<T, R, E, I>>,
     /// One more than the highest number that was accepted.
     pub(super) accepted: Seq,
     /// How many offers have ever waited.
     offers: u64,
     /// Attempts to stop: the driver drops their futures.
-    pub(super) signals: Vec<Run>,
+    pub(super) signals: Vec<(Run, Why)>,
+    /// Items whose keys were halted, of which `on_halt` is to be told.
+    halts: Vec<Handle>,
+    /// Tickets of items that have left while their failure was in the hands of a callback.
+    owed: Vec<Owed<R, E, I>>,
     /// Attempts to stop that nobody began.
     unbegun: Vec<Run>,
     pub(super) takers: Takers,
@@ -87,7 +102,7 @@ pub(super) struct Items<T, R, E, Q, I> {
     /// The failure that stopped the processor.
     pub(super) stop: Option<Stop<E>>,
     is_fatal: bool,
-    waiters: Vec<Arc<Waiter>>,
+    pub(super) waiters: Waiters,
     report: Report<T, I>,
     /// What was running when all was stopped: to be copied outside of the locks, for its ticket and for the report.
     pub(super) unfinished: Vec<Leftover<R, E, I>>,
@@ -118,6 +133,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             accepted: 0,
             offers: 0,
             signals: Vec::new(),
+            halts: Vec::new(),
+            owed: Vec::new(),
             unbegun: Vec::new(),
             takers,
             iteration: Iteration {
@@ -129,7 +146,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             },
             stop: None,
             is_fatal,
-            waiters: Vec::new(),
+            waiters: Waiters::default(),
             report: Report::default(),
             unfinished: Vec::new(),
             uncopied: 0,
@@ -143,7 +160,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         loop {
             state.drain(&mut Draining { items: self, effects });
             if let Some(run) = self.unbegun.pop() {
-                state.stop_unbegun(run);
+                state.stop_unbegun(run, Outcome::Cancelled);
                 continue;
             }
             if state.take_room() {
@@ -153,14 +170,14 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             match self.takers {
                 Takers::Tickets => {
                     if let Some(release) = state.release() {
-                        let lent = self.lend(state, release);
+                        let lent = self.lend(state, release, effects);
                         self.give_back(state, lent, Ok(()), effects);
                         continue;
                     }
                 }
                 Takers::Iteration if self.iteration.is_asked => {
                     if let Some(release) = state.release() {
-                        let lent = self.lend(state, release);
+                        let lent = self.lend(state, release, effects);
                         self.iteration.is_asked = false;
                         self.iteration.next = Some(lent);
                         effects.taker = self.iteration.taker.take();
@@ -180,9 +197,14 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             effects.wakes_driver = true;
         }
         if !self.waiters.is_empty() {
-            self.tell_waiters(state, effects);
+            self.waiters.tell(state.oldest(), self.final_report.is_some(), &mut effects.waiters);
         }
-        effects.wakes_driver |= state.has_runs() || !self.signals.is_empty();
+        effects.wakes_driver |= self.has_work(state);
+    }
+
+    /// Whether there is something for the driver to do.
+    pub(super) fn has_work(&self, state: &State) -> bool {
+        state.has_runs() || !self.signals.is_empty() || !self.halts.is_empty()
     }
 
     // offers
@@ -191,16 +213,11 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
     pub(super) fn admit(
         &mut self,
         state: &mut State,
-        mut offer: Offer<T, Q, I>,
-        effects: &mut Effects<T, R, E, Q, I>,
-    ) -> Result<Ticket<R, E, I>, TurnedAway<T, Q, I>> {
-        let (lane, key) = match offer.key.take() {
-            None => (None, None),
-            Some(key) => self.lanes.intern(key),
-        };
+        offer: Offer<T, I>,
+    ) -> Result<Ticket<R, E, I>, TurnedAway<T, I>> {
         let pushed = match offer.seq {
-            None => state.push(lane).map_err(RefusedKind::from),
-            Some(seq) => match state.push_at(lane, seq) {
+            None => state.push(offer.lane).map_err(RefusedKind::from),
+            Some(seq) => match state.push_at(offer.lane, seq) {
                 Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => Ok(handle),
                 Ok(Arrival::Duplicate) => Err(RefusedKind::Duplicate),
                 Ok(Arrival::Late) => Err(RefusedKind::Late),
@@ -210,13 +227,11 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         };
         let handle = match pushed {
             Ok(handle) => handle,
-            Err(kind) => {
-                // a key that is new here was interned for nothing
-                offer.key = key.or_else(|| lane.and_then(|lane| self.lanes.forget(lane)));
-                return Err((offer, kind));
-            }
+            Err(kind) => return Err((offer, kind)),
         };
-        effects.trash.extend(key.map(Trash::Key));
+        if let Some(lane) = offer.lane {
+            self.lanes.enter(lane);
+        }
         let seq = state.seq_of(handle).expect("it was just accepted");
         self.accepted = self.accepted.max(seq + 1);
         let pledge = Promise::new();
@@ -227,7 +242,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             pledge: Some(Arc::clone(&pledge)),
             seq,
             attempt: 0,
-            is_stopped: false,
+            begun: 0,
+            is_halted: false,
+            is_out: false,
         };
         let index = handle.slot().index();
         if index == self.items.len() {
@@ -238,26 +255,36 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         Ok(Ticket { pledge, core: Arc::clone(&self.core), handle, seq })
     }
 
-    pub(super) fn wait(&mut self, waiting: Waiting<T, R, E, Q, I>) -> u64 {
+    pub(super) fn wait(&mut self, waiting: Waiting<T, R, E, I>) -> u64 {
+        if let Some(lane) = waiting.offer.lane {
+            self.lanes.expect(lane);
+        }
         self.offers += 1;
         self.waiting.insert(self.offers, waiting);
         self.offers
     }
 
     pub(super) fn give_up(&mut self, number: u64, effects: &mut Effects<T, R, E, Q, I>) {
-        effects.trash.extend(self.waiting.remove(&number).map(Trash::Waiting));
+        if let Some(waiting) = self.waiting.remove(&number) {
+            if let Some(lane) = waiting.offer.lane {
+                effects.trash.extend(self.lanes.expect_no_more(lane).map(Trash::Key));
+            }
+            effects.trash.push(Trash::Waiting(waiting));
+        }
     }
 
     /// What an offer gets that is turned away.
     pub(super) fn refuse(
-        &self,
+        &mut self,
         state: &State,
-        offer: Offer<T, Q, I>,
+        offer: Offer<T, I>,
         kind: RefusedKind,
         effects: &mut Effects<T, R, E, Q, I>,
     ) -> Refused<T, E> {
         effects.trash.push(Trash::Kept(offer.kept));
-        effects.trash.extend(offer.key.map(Trash::Key));
+        if let Some(lane) = offer.lane {
+            effects.trash.extend(self.lanes.forget(lane).map(Trash::Key));
+        }
         let is_closed = kind == RefusedKind::Closed;
         let cause = if is_closed { self.cause(state.failed()) } else { None };
         Refused { item: offer.item, kind, cause }
@@ -270,8 +297,10 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         while let Some((&number, _)) = self.waiting.range(from..).next() {
             from = number + 1;
             let Some(Waiting { offer, answer }) = self.waiting.remove(&number) else { return };
-            match self.admit(state, offer, effects) {
+            let lane = offer.lane;
+            match self.admit(state, offer) {
                 Ok(ticket) => {
+                    self.expect_no_more(lane, effects);
                     answer.keep(Ok(ticket));
                     effects.answers.push_back(answer);
                     state.drain(&mut Draining { items: self, effects });
@@ -284,6 +313,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                     }
                 }
                 Err((offer, kind)) => {
+                    self.expect_no_more(lane, effects);
                     answer.keep(Err(self.refuse(state, offer, kind, effects)));
                     effects.answers.push_back(answer);
                 }
@@ -291,52 +321,56 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         }
     }
 
-    // attempts
-
-    /// The next attempt to begin, with its payload.
-    pub(super) fn next_run(&mut self, state: &mut State) -> Option<(Run, T)> {
-        let items = &self.items;
-        let run = state.next_run(|handle| {
-            let item = &items[handle.slot().index()];
-            item.payload.is_some() && !item.is_stopped
-        })?;
-        let item = &mut self.items[run.handle.slot().index()];
-        item.attempt = run.attempt;
-        item.payload.take().map(|payload| (run, payload))
+    /// An offer of a lane waits no more.
+    fn expect_no_more(&mut self, lane: Option<Lane>, effects: &mut Effects<T, R, E, Q, I>) {
+        let key = lane.and_then(|lane| self.lanes.expect_no_more(lane));
+        effects.trash.extend(key.map(Trash::Key));
     }
 
-    /// Says how an attempt ended. To be settled.
-    pub(super) fn complete(
-        &mut self,
-        state: &mut State,
-        run: Run,
-        result: Result<R, E>,
-        effects: &mut Effects<T, R, E, Q, I>,
-    ) {
-        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::FAILED };
-        let output = match result {
-            Ok(value) => Output::Ok(value),
-            Err(error) if self.is_fatal => Output::Fatal(Arc::new(error)),
-            Err(error) => Output::Failed(error),
-        };
-        match state.complete(run, outcome) {
-            Completion::Settled => self.items[run.handle.slot().index()].output = Some(output),
-            Completion::Retrying | Completion::Ignored | Completion::Stale => {
-                effects.trash.push(Trash::Output(output));
-            }
+    // keys
+
+    /// The lane of a key, which is new where it has none; it is then to be admitted, to wait or to be refused. The key
+    /// comes back where it is not kept. Nothing has changed where a panic goes through the equality of keys.
+    pub(super) fn intern(&mut self, key: &mut Option<Hashed<Q>>) -> Result<Option<Lane>, NoLane> {
+        let Some(asked) = key else { return Ok(None) };
+        if let Some(lane) = self.lanes.find(&asked.borrowed()) {
+            return Ok(Some(lane));
         }
+        match key.take().map(|key| self.lanes.add(key)) {
+            Some(Ok(lane)) => Ok(Some(lane)),
+            Some(Err(back)) => {
+                *key = Some(back);
+                Err(NoLane)
+            }
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn lane_of(&self, key: &Hashed<&Q>) -> Option<Lane> {
+        self.lanes.find(key)
+    }
+
+    pub(super) fn key_of(&self, lane: Lane) -> Option<&Q> {
+        self.lanes.key(lane)
     }
 
     // results
 
     /// Takes what was lent out of its slot.
-    pub(super) fn lend(&mut self, state: &State, release: Release) -> Lent<R, E, I> {
+    pub(super) fn lend(
+        &mut self,
+        state: &State,
+        release: Release,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) -> Lent<R, E, I> {
         let Release { handle, seq, attempt, what } = release;
         let is_fatal = what == What::Failed && state.failed() == Some(handle);
         if is_fatal && self.stop.is_none() {
             self.stop = self.cause(Some(handle));
         }
         let item = &mut self.items[handle.slot().index()];
+        // its time was over before it was begun
+        effects.trash.extend(item.payload.take().map(Trash::Payload));
         let kept = item.kept.take().expect("an item is kept until it leaves");
         let pledge = item.pledge.take();
         let output = item.output.take().expect("what is lent has its output");
@@ -359,7 +393,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             Ok(()) => Some(FailureKind::Closed),
             Err(error) => {
                 let error = Arc::new(error);
-                self.stop.get_or_insert_with(|| Stop { seq, attempt, error: Arc::clone(&error) });
+                let kind = StopKind::Error(Arc::clone(&error));
+                self.stop.get_or_insert(Stop { seq, attempt, kind });
                 state.undelivered(handle);
                 Some(FailureKind::Stopped(error))
             }
@@ -387,33 +422,18 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
 
     // waiting for the end
 
-    pub(super) fn add_waiter(&mut self, waiter: Arc<Waiter>) {
-        self.waiters.push(waiter);
-    }
-
-    fn tell_waiters(&mut self, state: &State, effects: &mut Effects<T, R, E, Q, I>) {
-        let (oldest, is_over) = (state.oldest(), self.final_report.is_some());
-        self.waiters.retain(|waiter| {
-            let is_done = waiter.tell(oldest, is_over);
-            if is_done {
-                effects.waiters.push(Arc::clone(waiter));
-            }
-            // one that is done, or that nobody holds any more
-            !is_done && Arc::strong_count(waiter) > 1
-        });
-    }
-
-    /// Reports what was running when all was stopped, with a copy of its item. To be settled.
+    /// Reports what was running when all was stopped, with a copy of its item unless
+    /// making it panicked. To be settled.
     pub(super) fn report(
         &mut self,
         leftover: Leftover<R, E, I>,
-        copy: I,
+        copy: Option<I>,
         effects: &mut Effects<T, R, E, Q, I>,
     ) {
         let Leftover { pledge, failure, is_detached } = leftover;
         let list =
             if is_detached { &mut self.report.detached } else { &mut self.report.unfinished };
-        list.push((failure.seq, copy));
+        list.extend(copy.map(|copy| (failure.seq, copy)));
         self.uncopied -= 1;
         pledge.keep(Err(failure));
         effects.pledges.push_back(pledge);
@@ -427,8 +447,8 @@ impl<T, R, E, Q, I> Items<T, R, E, Q, I> {
             return self.stop.clone();
         }
         let item = &self.items[failed?.slot().index()];
-        let Some(Output::Fatal(error)) = &item.output else { return None };
-        Some(Stop { seq: item.seq, attempt: item.attempt, error: Arc::clone(error) })
+        let Some(Output::Failed(kind)) = &item.output else { return None };
+        StopKind::of(kind).map(|kind| Stop { seq: item.seq, attempt: item.attempt, kind })
     }
 }
 
@@ -439,12 +459,10 @@ fn outcome<R, E, I>(
     attempt: u32,
     kept: I,
 ) -> (Result<R, Failure<E, I>>, Option<I>) {
-    let kind = match output {
-        Output::Ok(value) => return (Ok(value), Some(kept)),
-        Output::Failed(error) => FailureKind::Handler(error),
-        Output::Fatal(error) => FailureKind::Stopped(error),
-    };
-    (Err(Failure::new(kind, seq, attempt, kept)), None)
+    match output {
+        Output::Ok(value) => (Ok(value), Some(kept)),
+        Output::Failed(kind) => (Err(Failure::new(kind, seq, attempt, kept)), None),
+    }
 }
 
 impl From<PushError> for RefusedKind {

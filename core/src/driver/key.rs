@@ -5,7 +5,6 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use crate::Lane;
 
@@ -85,9 +84,18 @@ pub(super) mod sealed {
 /// The lanes of the keys in use: a key is kept once, and its lane's number used again when nothing of it is left.
 pub(super) struct Lanes<Q> {
     /// By lane.
-    keys: Vec<Option<Hashed<Q>>>,
+    keys: Vec<Option<Known<Q>>>,
     free: Vec<u32>,
     numbers: HashTable<u32>,
+}
+
+/// A key that has a lane.
+struct Known<Q> {
+    key: Hashed<Q>,
+    /// An item of it is in flight.
+    is_in: bool,
+    /// How many offers of it wait.
+    waiting: u32,
 }
 
 /// A key with its hash, which is made outside of any lock.
@@ -102,6 +110,12 @@ impl<Q: Hash> Hashed<Q> {
     }
 }
 
+impl<Q> Hashed<Q> {
+    pub(super) fn borrowed(&self) -> Hashed<&Q> {
+        Hashed { hash: self.hash, key: &self.key }
+    }
+}
+
 impl<Q> Default for Lanes<Q> {
     fn default() -> Self {
         Self { keys: Vec::new(), free: Vec::new(), numbers: HashTable::new() }
@@ -109,42 +123,82 @@ impl<Q> Default for Lanes<Q> {
 }
 
 impl<Q> Lanes<Q> {
-    /// Gives a lane's number back. The key is returned, so that it can be dropped outside of a lock.
+    /// The key of a lane.
+    pub(super) fn key(&self, lane: Lane) -> Option<&Q> {
+        Some(&self.keys.get(lane.number() as usize)?.as_ref()?.key.key)
+    }
+
+    /// A new lane for a key that [is not found](Self::find). The key comes back where no lane is left.
+    pub(super) fn add(&mut self, key: Hashed<Q>) -> Result<Lane, Hashed<Q>> {
+        let Self { keys, free, numbers } = self;
+        let number = free.last().copied().unwrap_or(keys.len() as u32);
+        let Some(lane) = Lane::new(number) else { return Err(key) };
+        let hash_of = |number: &u32| {
+            keys.get(*number as usize).and_then(Option::as_ref).map_or(0, |known| known.key.hash)
+        };
+        numbers.insert_unique(key.hash, number, hash_of);
+        if free.pop().is_none() {
+            keys.push(None);
+        }
+        keys[number as usize] = Some(Known { key, is_in: false, waiting: 0 });
+        Ok(lane)
+    }
+
+    /// An item of the lane is in flight.
+    #[inline]
+    pub(super) fn enter(&mut self, lane: Lane) {
+        if let Some(Some(known)) = self.keys.get_mut(lane.number() as usize) {
+            known.is_in = true;
+        }
+    }
+
+    /// An offer of the lane waits.
+    pub(super) fn expect(&mut self, lane: Lane) {
+        if let Some(Some(known)) = self.keys.get_mut(lane.number() as usize) {
+            known.waiting += 1;
+        }
+    }
+
+    /// An offer of the lane waits no more. The key comes back, so that it can be dropped outside of a lock, where nothing
+    /// of it is left.
+    pub(super) fn expect_no_more(&mut self, lane: Lane) -> Option<Hashed<Q>> {
+        if let Some(Some(known)) = self.keys.get_mut(lane.number() as usize) {
+            known.waiting -= 1;
+        }
+        self.forget(lane)
+    }
+
+    /// Nothing of the lane is in flight. The key comes back, where nothing of it is left.
+    pub(super) fn leave(&mut self, lane: Lane) -> Option<Hashed<Q>> {
+        if let Some(Some(known)) = self.keys.get_mut(lane.number() as usize) {
+            known.is_in = false;
+        }
+        self.forget(lane)
+    }
+
+    /// Gives a lane's number back, where nothing of it is left.
     pub(super) fn forget(&mut self, lane: Lane) -> Option<Hashed<Q>> {
         let number = lane.number();
-        let key = self.keys.get_mut(number as usize)?.take()?;
-        if let Ok(entry) = self.numbers.find_entry(key.hash, |&other| other == number) {
+        let known = self
+            .keys
+            .get_mut(number as usize)?
+            .take_if(|known| !known.is_in && known.waiting == 0)?;
+        if let Ok(entry) = self.numbers.find_entry(known.key.hash, |&other| other == number) {
             entry.remove();
         }
         self.free.push(number);
-        Some(key)
+        Some(known.key)
     }
 }
 
 impl<Q: Eq> Lanes<Q> {
-    /// The lane of a key, and the key back where it was known. `None` where no lane is left: then there is no room for
-    /// an item either.
-    pub(super) fn intern(&mut self, key: Hashed<Q>) -> (Option<Lane>, Option<Hashed<Q>>) {
-        let Self { keys, free, numbers } = self;
-        let hash_of = |number: &u32| keys[*number as usize].as_ref().map_or(0, |other| other.hash);
+    /// The lane of a key that has one. Nothing has changed where a panic goes through the equality of keys.
+    pub(super) fn find(&self, key: &Hashed<&Q>) -> Option<Lane> {
         let is_same = |number: &u32| {
-            keys[*number as usize]
-                .as_ref()
-                .is_some_and(|other| other.hash == key.hash && other.key == key.key)
+            let known = self.keys.get(*number as usize).and_then(Option::as_ref);
+            known.is_some_and(|it| it.key.hash == key.hash && it.key.key == *key.key)
         };
-        match numbers.entry(key.hash, is_same, hash_of) {
-            Entry::Occupied(entry) => (Lane::new(*entry.get()), Some(key)),
-            Entry::Vacant(entry) => {
-                let number = free.last().copied().unwrap_or(keys.len() as u32);
-                let Some(lane) = Lane::new(number) else { return (None, Some(key)) };
-                entry.insert(number);
-                if free.pop().is_none() {
-                    keys.push(None);
-                }
-                keys[number as usize] = Some(key);
-                (Some(lane), None)
-            }
-        }
+        Lane::new(*self.numbers.find(key.hash, is_same)?)
     }
 }
 
@@ -153,7 +207,13 @@ mod tests {
     use super::*;
 
     fn intern<Q: Eq + Hash>(lanes: &mut Lanes<Q>, hasher: &RandomState, key: Q) -> Lane {
-        lanes.intern(Hashed::new(hasher, key)).0.unwrap()
+        let key = Hashed::new(hasher, key);
+        let lane = match lanes.find(&key.borrowed()) {
+            Some(lane) => lane,
+            None => lanes.add(key).ok().unwrap(),
+        };
+        lanes.enter(lane);
+        lane
     }
 
     #[test]
@@ -163,11 +223,22 @@ mod tests {
         let b = intern(&mut lanes, &hasher, "b");
         assert_ne!(a, b);
         assert_eq!(intern(&mut lanes, &hasher, "a"), a);
-        assert_eq!(lanes.forget(a).map(|key| key.key), Some("a"));
-        assert!(lanes.forget(a).is_none());
+        assert_eq!(lanes.leave(a).map(|key| key.key), Some("a"));
+        assert!(lanes.leave(a).is_none());
         // the number is used again, and the other key keeps its own
         assert_eq!(intern(&mut lanes, &hasher, "c"), a);
         assert_eq!(intern(&mut lanes, &hasher, "b"), b);
+    }
+
+    #[test]
+    fn a_key_of_which_an_offer_waits_keeps_its_lane() {
+        let (mut lanes, hasher) = (Lanes::default(), RandomState::new());
+        let a = intern(&mut lanes, &hasher, "a");
+        lanes.expect(a);
+        assert!(lanes.leave(a).is_none());
+        assert_eq!(lanes.find(&Hashed::new(&hasher, &"a")), Some(a));
+        assert_eq!(lanes.expect_no_more(a).map(|key| key.key), Some("a"));
+        assert_eq!(lanes.find(&Hashed::new(&hasher, &"a")), None);
     }
 
     /// All hashes are equal: keys are told apart by equality alone.
@@ -183,7 +254,7 @@ mod tests {
         let (mut lanes, hasher) = (Lanes::default(), RandomState::new());
         let numbers: Vec<_> = (0..100).map(|n| intern(&mut lanes, &hasher, Clash(n))).collect();
         for n in (0..100).step_by(2) {
-            assert_eq!(lanes.forget(numbers[n]).map(|key| key.key), Some(Clash(n as u32)));
+            assert_eq!(lanes.leave(numbers[n]).map(|key| key.key), Some(Clash(n as u32)));
         }
         for n in (1..100).step_by(2) {
             assert_eq!(intern(&mut lanes, &hasher, Clash(n as u32)), numbers[n]);

@@ -7,9 +7,10 @@ mod delivery;
 mod effects;
 mod engine;
 mod failure;
+mod in_order;
 mod items;
-mod iteration;
 mod key;
+mod letters;
 mod offer;
 mod processor;
 mod resequence;
@@ -18,8 +19,10 @@ mod sequences;
 mod shared;
 mod source;
 mod state;
+mod steering;
 mod stopping;
 mod ticket;
+mod trials;
 mod wake;
 
 use std::hash::Hash;
@@ -34,13 +37,14 @@ pub use clock::TokioTimer;
 pub use clock::{Clock, MaybeClock, NoClock};
 pub use delivery::{Answers, Delivery, NoDelivery, OnResult, OnResultAsync};
 pub use engine::Driver;
-pub use failure::{Failure, FailureKind, Stop};
-pub use iteration::Results;
+pub use failure::{Failure, FailureKind, Stop, StopKind};
+pub use in_order::{Fallible, InOrder, InOrderMap, Mode, Plain};
 pub use key::{ByKey, ByOptionalKey, Key, NoKey};
+pub use letters::{DeadLetter, Halts, NoHalts, NoReceiver, OnHalt, Receipt, Receiver};
 pub use offer::{Enqueue, Refused, RefusedKind};
 pub use processor::Processor;
 pub use resequence::{Gap, Resequence, Resequenced};
-pub use results::{Fallible, InOrder, InOrderMap, Mode, Plain};
+pub use results::Results;
 pub use sequences::SequenceKey;
 pub use stopping::{Close, CloseError, Join, Lost, Report};
 pub use ticket::Ticket;
@@ -77,13 +81,14 @@ pub trait InOrderExt: Stream + Sized {
     /// ```
     ///
     /// # Panics
-    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    /// Where an option is out of its bounds, with the text of [`Options::check`]; where one needs what is not given, at
+    /// the first poll, with the text of [`InOrder::check`].
     fn in_order<H, F, R, E>(self, options: Options, handler: H) -> InOrder<Self, H, F>
     where
         H: FnMut(Self::Item) -> F,
         F: Future<Output = Result<R, E>>,
     {
-        InOrder::new(self, &options, NoKey, handler)
+        InOrder::new(self, options, NoKey, handler)
     }
 
     /// For a handler that cannot fail.
@@ -100,13 +105,14 @@ pub trait InOrderExt: Stream + Sized {
     /// ```
     ///
     /// # Panics
-    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    /// Where an option is out of its bounds, with the text of [`Options::check`]; where one needs what is not given, at
+    /// the first poll, with the text of [`InOrder::check`].
     fn in_order_map<H, F>(self, options: Options, handler: H) -> InOrderMap<Self, H, F>
     where
         H: FnMut(Self::Item) -> F,
         F: Future,
     {
-        InOrder::new(self, &options, NoKey, handler)
+        InOrder::new(self, options, NoKey, handler)
     }
 
     /// Like [`in_order`](Self::in_order), and items with the same key never run at the same time: they run in their
@@ -116,7 +122,8 @@ pub trait InOrderExt: Stream + Sized {
     /// [`in_order_by_optional_key`](Self::in_order_by_optional_key).
     ///
     /// # Panics
-    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    /// Where an option is out of its bounds, with the text of [`Options::check`]; where one needs what is not given, at
+    /// the first poll, with the text of [`InOrder::check`].
     fn in_order_by_key<Q, K, H, F, R, E>(
         self,
         options: Options,
@@ -129,14 +136,15 @@ pub trait InOrderExt: Stream + Sized {
         H: FnMut(Self::Item) -> F,
         F: Future<Output = Result<R, E>>,
     {
-        InOrder::new(self, &options, ByKey(key), handler)
+        InOrder::new(self, options, ByKey(key), handler)
     }
 
     /// Like [`in_order_by_key`](Self::in_order_by_key), where an item without a key is on its own: it waits for no
     /// other, and no other for it.
     ///
     /// # Panics
-    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    /// Where an option is out of its bounds, with the text of [`Options::check`]; where one needs what is not given, at
+    /// the first poll, with the text of [`InOrder::check`].
     fn in_order_by_optional_key<Q, K, H, F, R, E>(
         self,
         options: Options,
@@ -149,7 +157,7 @@ pub trait InOrderExt: Stream + Sized {
         H: FnMut(Self::Item) -> F,
         F: Future<Output = Result<R, E>>,
     {
-        InOrder::new(self, &options, ByOptionalKey(key), handler)
+        InOrder::new(self, options, ByOptionalKey(key), handler)
     }
 
     /// Gives the items out by their numbers, in whatever order they come.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::clock::MaybeClock;
+use super::effects::Trash;
 use super::failure::Stop;
 use super::items::Admission;
-use super::key::Hashed;
 use super::shared::Shared;
 use super::ticket::{Promise, Ticket};
-use crate::{Seq, Time};
+use crate::{Lane, Seq, Time};
 
 /// An item that was not accepted.
 pub struct Refused<T, E> {
@@ -99,19 +99,19 @@ pub(super) enum Offered<T, R, E, I> {
 }
 
 /// An offer that was not accepted.
-pub(super) type TurnedAway<T, Q, I> = (Offer<T, Q, I>, RefusedKind);
+pub(super) type TurnedAway<T, I> = (Offer<T, I>, RefusedKind);
 
 /// An item that asks to be accepted.
-pub(super) struct Offer<T, Q, I> {
+pub(super) struct Offer<T, I> {
     pub(super) item: T,
-    pub(super) key: Option<Hashed<Q>>,
+    pub(super) lane: Option<Lane>,
     pub(super) kept: I,
     pub(super) seq: Option<Seq>,
 }
 
 /// One that waits.
-pub(super) struct Waiting<T, R, E, Q, I> {
-    pub(super) offer: Offer<T, Q, I>,
+pub(super) struct Waiting<T, R, E, I> {
+    pub(super) offer: Offer<T, I>,
     pub(super) answer: AnswerPledge<T, R, E, I>,
 }
 
@@ -120,6 +120,10 @@ pub(super) struct Waiting<T, R, E, Q, I> {
 /// # Cancellation safety
 /// Dropping it before it is ready gives the offer up: it takes neither a number nor a unit of capacity. If it was
 /// accepted at that moment, it goes on as if its ticket had been dropped.
+///
+/// # Panics
+/// Where it is polled after its answer. A panic of the key function, of the function that keeps items or of the equality
+/// of keys goes through its first poll: nothing is offered then.
 #[must_use = "nothing is enqueued unless it is awaited"]
 pub struct Enqueue<'a, T, R, E, Q: Eq + Hash, I, C> {
     shared: &'a Shared<T, R, E, Q, I>,
@@ -153,10 +157,22 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
         seq: Option<Seq>,
         admission: Admission,
     ) -> Offered<T, R, E, I> {
-        let offer = self.prepare(item, seq);
+        // outside of what is done under the locks: where the equality of keys panics they are dropped without them
+        let mut key = self.key_of(&item);
+        let mut item = Some((self.keep(&item), item));
         self.act(now, |state, items, effects| {
+            let interned = items.intern(&mut key);
+            effects.trash.extend(key.take().map(Trash::Key));
+            let (kept, item) = item.take().expect("this is done once");
+            let lane = interned.as_ref().ok().copied().flatten();
+            let offer = Offer { item, lane, kept, seq };
+            if interned.is_err() {
+                state.refuse();
+                let refused = items.refuse(state, offer, RefusedKind::Full, effects);
+                return Offered::Answered(Err(refused));
+            }
             // while others wait that would fit, there is no room: they are accepted as soon as there is
-            let (offer, kind) = match items.admit(state, offer, effects) {
+            let (offer, kind) = match items.admit(state, offer) {
                 Ok(ticket) => return Offered::Answered(Ok(ticket)),
                 Err(turned_away) => turned_away,
             };

@@ -10,10 +10,10 @@ use super::builder::Builder;
 use super::clock::{Clock, MaybeClock, NoClock};
 use super::engine::Driver;
 use super::items::{Admission, Takers};
-use super::iteration::Results;
 use super::offer::{Answer, Enqueue, Offered, Refused};
+use super::results::Results;
 use super::shared::Shared;
-use super::stopping::{Close, Join, Waiter};
+use super::stopping::{Close, Join};
 use super::ticket::Ticket;
 use crate::{Blocked, Options, Seq, Stats, Time};
 
@@ -54,8 +54,9 @@ use crate::{Blocked, Options, Seq, Stats, Time};
 /// [`abort`](Self::abort) does.
 ///
 /// # Panics
-/// A panic of a handler or of `on_result` goes through the driver. Polled again, it goes on with the rest: that item
-/// counts as cancelled. Dropped, as executors do, it aborts.
+/// A panic of a handler or of a callback goes through the driver; see [`Driver`]. Dropped, as executors do then, the
+/// driver aborts. A panic of the key function, of the function that keeps items or of the equality of keys goes through
+/// the offer.
 ///
 /// The equality of two keys is asked under a lock: it must not use the processor.
 pub struct Processor<T, R, E, Q = Infallible, I = (), C = NoClock>
@@ -63,7 +64,7 @@ where
     Q: Eq + Hash,
 {
     inner: Arc<Handle<T, R, E, Q, I>>,
-    clock: C,
+    pub(super) clock: C,
 }
 
 /// All handles together.
@@ -139,11 +140,8 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Processor<T, R, E, Q, I, C> {
     /// The failure that stopped the processor.
     pub fn join(&self) -> Join<T, R, E, Q, I> {
         let shared = self.shared();
-        let waiter = shared.act(self.clock.time(), |_, items, _| {
-            let waiter = Waiter::new(Some(items.accepted));
-            items.add_waiter(Arc::clone(&waiter));
-            waiter
-        });
+        let waiter =
+            shared.act(self.clock.time(), |_, items, _| items.waiters.join(items.accepted));
         Join { shared: Arc::clone(shared), waiter }
     }
 
@@ -222,7 +220,7 @@ impl<T, R, E, Q: Eq + Hash, I, C: Clock> Processor<T, R, E, Q, I, C> {
 }
 
 impl<T, R, E, Q: Eq + Hash, I, C> Processor<T, R, E, Q, I, C> {
-    fn shared(&self) -> &Arc<Shared<T, R, E, Q, I>> {
+    pub(super) fn shared(&self) -> &Arc<Shared<T, R, E, Q, I>> {
         &self.inner.0
     }
 }
@@ -233,10 +231,9 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
         now: Time,
         timeout: Option<Duration>,
     ) -> Close<T, R, E, Q, I> {
-        let waiter = Waiter::new(None);
-        self.act(now, |state, items, _| {
-            items.add_waiter(Arc::clone(&waiter));
+        let waiter = self.act(now, |state, items, _| {
             state.close(timeout);
+            items.waiters.close()
         });
         self.core.wake_driver();
         Close { shared: Arc::clone(self), waiter }

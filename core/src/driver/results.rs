@@ -1,183 +1,134 @@
-//! Results in order, as streams.
+//! Iterating over the results of a processor.
 
 use std::fmt;
-use std::marker::PhantomData;
+use std::hash::Hash;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use atomic_waker::AtomicWaker;
 use futures_core::{FusedStream, Stream};
-use pin_project_lite::pin_project;
 
-use super::failure::{Failure, FailureKind};
-use super::key::{Key, NoKey};
-use super::source::{Emitted, Engine};
-use crate::{Blocked, OnFailure, Options, Outcome, Seq, Stats, Time};
+use super::clock::MaybeClock;
+use super::failure::Failure;
+use super::items::Takers;
+use super::shared::Shared;
+use crate::Time;
 
-pin_project! {
-    /// The results of a handler, in the order of the items: the stream that
-    /// [`InOrderExt::in_order`](super::InOrderExt::in_order) and its like return.
-    ///
-    /// # Progress
-    /// It starts with the first [`poll_next`](Stream::poll_next), and works while it is polled. While its consumer is
-    /// busy with something else, [`poll_progress`](Self::poll_progress) lets it work on without giving out a result.
-    ///
-    /// # Cancellation safety
-    /// A `next` that is given up ends nothing and loses nothing: the following one gets that result. Dropping the
-    /// stream drops the handlers that run, and its source.
-    ///
-    /// # Panics
-    /// A panic of a handler, a key function or the source goes through `poll_next`. Nothing is broken by that: the
-    /// item counts as cancelled, nothing comes out for it, and polling goes on with the rest.
-    #[must_use = "streams do nothing unless polled"]
-    pub struct InOrder<S: Stream, H, F: Future, K: Key<S::Item> = NoKey, M = Fallible> {
-        #[pin]
-        engine: Engine<S, H, F, K>,
-        is_cut_by_failure: bool,
-        mode: PhantomData<fn() -> M>,
+/// The results of a processor, as a stream: see [`Processor::results`](super::Processor::results).
+///
+/// It ends when the processor is closed and drained, or behind the failure that stopped it. It does not keep the
+/// processor open.
+///
+/// # Cancellation safety
+/// A `next` that is given up loses nothing: the following one gets that result.
+#[must_use = "streams do nothing unless polled"]
+pub struct Results<T, R, E, Q: Eq + Hash, I, C> {
+    shared: Arc<Shared<T, R, E, Q, I>>,
+    clock: C,
+    taker: Arc<AtomicWaker>,
+    is_over: bool,
+}
+
+impl<T, R, E, Q: Eq + Hash, I, C> Results<T, R, E, Q, I, C> {
+    pub(super) fn new(
+        shared: Arc<Shared<T, R, E, Q, I>>,
+        clock: C,
+        taker: Arc<AtomicWaker>,
+    ) -> Self {
+        Self { shared, clock, taker, is_over: false }
     }
 }
 
-/// The results of a handler that cannot fail, in the order of the items: the stream that
-/// [`InOrderExt::in_order_map`](super::InOrderExt::in_order_map) returns.
-pub type InOrderMap<S, H, F> = InOrder<S, H, F, NoKey, Plain>;
+impl<T, R, E, Q: Eq + Hash, I, C> Unpin for Results<T, R, E, Q, I, C> {}
 
-/// What comes out for an output of a handler.
-pub trait Mode<O>: sealed::Sealed {
-    /// What comes out.
-    type Item;
-
-    #[doc(hidden)]
-    const CAN_FAIL: bool;
-
-    #[doc(hidden)]
-    fn outcome(output: &O) -> Outcome;
-
-    #[doc(hidden)]
-    fn emit(output: O, seq: Seq, attempt: u32) -> Self::Item;
-}
-
-/// The handler returns a `Result`, and a [`Failure`] comes out for an error.
-#[derive(Clone, Copy, Debug)]
-pub enum Fallible {}
-
-/// What the handler returns comes out.
-#[derive(Clone, Copy, Debug)]
-pub enum Plain {}
-
-impl<R, E> Mode<Result<R, E>> for Fallible {
-    type Item = Result<R, Failure<E>>;
-    const CAN_FAIL: bool = true;
-
-    #[inline]
-    fn outcome(output: &Result<R, E>) -> Outcome {
-        if output.is_ok() { Outcome::Ok } else { Outcome::FAILED }
-    }
-
-    #[inline]
-    fn emit(output: Result<R, E>, seq: Seq, attempt: u32) -> Self::Item {
-        output.map_err(|error| Failure::new(FailureKind::Handler(error), seq, attempt, ()))
-    }
-}
-
-impl<R> Mode<R> for Plain {
-    type Item = R;
-    const CAN_FAIL: bool = false;
-
-    #[inline]
-    fn outcome(_: &R) -> Outcome {
-        Outcome::Ok
-    }
-
-    #[inline]
-    fn emit(output: R, _: Seq, _: u32) -> R {
-        output
-    }
-}
-
-impl<S, H, F, K, M> InOrder<S, H, F, K, M>
+impl<T, R, E, Q, I, C> Stream for Results<T, R, E, Q, I, C>
 where
-    S: Stream,
-    H: FnMut(S::Item) -> F,
-    F: Future,
-    K: Key<S::Item>,
-    M: Mode<F::Output>,
+    R: Clone,
+    E: Clone,
+    Q: Eq + Hash,
+    I: Clone,
+    C: MaybeClock,
 {
-    pub(super) fn new(source: S, options: &Options, key: K, handler: H) -> Self {
-        let is_cut_by_failure = M::CAN_FAIL && options.policy() != OnFailure::Emit;
-        Self {
-            engine: Engine::new(source, options, key, handler),
-            is_cut_by_failure,
-            mode: PhantomData,
+    type Item = Result<R, Failure<E, I>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_over {
+            return Poll::Ready(None);
         }
-    }
-
-    /// Lets what runs work on, reads and starts what there is room for, and gives nothing out. Ready when there is
-    /// nothing left to do until a result is taken, or at the end; at once where nothing was asked for yet.
-    ///
-    /// For a consumer that takes long over a result: poll it together with that work.
-    pub fn poll_progress(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().engine.poll_progress(cx, M::outcome)
-    }
-
-    /// Counters and gauges. A stream has no clock: ages are 0.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.engine.state().stats(Time::default())
-    }
-
-    /// What the next result waits for; `None` when nothing is inside. A stream has no clock: ages are 0.
-    #[must_use]
-    pub fn why_blocked(&self) -> Option<Blocked> {
-        self.engine.state().why_blocked(Time::default())
-    }
-}
-
-impl<S, H, F, K, M> Stream for InOrder<S, H, F, K, M>
-where
-    S: Stream,
-    H: FnMut(S::Item) -> F,
-    F: Future,
-    K: Key<S::Item>,
-    M: Mode<F::Output>,
-{
-    type Item = M::Item;
-
-    #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M::Item>> {
-        let emitted = self.project().engine.poll_next(cx, M::outcome);
-        emitted.map(|emitted| {
-            emitted.map(|Emitted { output, seq, attempt }| M::emit(output, seq, attempt))
-        })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let (low, high) = self.engine.size_hint();
-        // a failure is the last that comes out
-        (if self.is_cut_by_failure { low.min(1) } else { low }, high)
+        self.taker.register(cx.waker());
+        let (lent, is_drained, _itself) =
+            self.shared.act(self.clock.time(), |state, items, effects| {
+                items.takers = Takers::Iteration;
+                if let Some(last) = items.iteration.last.take() {
+                    state.released(last);
+                    items.settle(state, effects);
+                }
+                items.iteration.is_asked = items.iteration.next.is_none();
+                items.settle(state, effects);
+                let lent = items.iteration.next.take();
+                match &lent {
+                    // what stops the processor is not held: nothing comes behind it
+                    Some(lent) if lent.is_fatal => {
+                        state.released(lent.handle);
+                    }
+                    Some(lent) => items.iteration.last = Some(lent.handle),
+                    None => {}
+                }
+                // whoever asks now need not be woken
+                (lent, state.is_drained(), effects.taker.take())
+            });
+        let Some(mut lent) = lent else {
+            self.is_over = is_drained;
+            return if is_drained { Poll::Ready(None) } else { Poll::Pending };
+        };
+        self.is_over = lent.is_fatal;
+        if let Some(pledge) = lent.pledge.take() {
+            // without anybody who holds the ticket nothing is cloned
+            if Arc::strong_count(&pledge) > 1 {
+                pledge.keep(lent.result.clone());
+                if let Some(waker) = pledge.waker() {
+                    waker.wake();
+                }
+            }
+        }
+        Poll::Ready(Some(lent.result))
     }
 }
 
-impl<S, H, F, K, M> FusedStream for InOrder<S, H, F, K, M>
+impl<T, R, E, Q, I, C> FusedStream for Results<T, R, E, Q, I, C>
 where
-    S: Stream,
-    H: FnMut(S::Item) -> F,
-    F: Future,
-    K: Key<S::Item>,
-    M: Mode<F::Output>,
+    R: Clone,
+    E: Clone,
+    Q: Eq + Hash,
+    I: Clone,
+    C: MaybeClock,
 {
     fn is_terminated(&self) -> bool {
-        self.engine.is_over()
+        self.is_over
     }
 }
 
-impl<S: Stream, H, F: Future, K: Key<S::Item>, M> fmt::Debug for InOrder<S, H, F, K, M> {
+impl<T, R, E, Q: Eq + Hash, I, C> Drop for Results<T, R, E, Q, I, C> {
+    fn drop(&mut self) {
+        // before another iteration can set its own
+        drop(self.taker.take());
+        self.shared.act(Time::default(), |state, items, effects| {
+            items.takers = Takers::Tickets;
+            items.iteration.is_open = false;
+            items.iteration.is_asked = false;
+            if let Some(last) = items.iteration.last.take() {
+                state.released(last);
+            }
+            if let Some(next) = items.iteration.next.take() {
+                items.give_back(state, next, Ok(()), effects);
+            }
+        });
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I, C> fmt::Debug for Results<T, R, E, Q, I, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InOrder").field("state", self.engine.state()).finish_non_exhaustive()
+        f.debug_struct("Results").field("is_over", &self.is_over).finish_non_exhaustive()
     }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Fallible {}
-    impl Sealed for super::Plain {}
 }

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::effects::Effects;
 use super::items::Items;
 use super::key::Hashed;
-use super::offer::Offer;
 use super::state::{Core, State};
-use crate::{Seq, Time};
+use crate::Time;
 
 /// Says by what an item is ordered.
 pub(super) type KeyOf<T, Q> = Box<dyn Fn(&T) -> Option<Q> + Send + Sync>;
@@ -20,28 +19,34 @@ pub(super) type KeyOf<T, Q> = Box<dyn Fn(&T) -> Option<Q> + Send + Sync>;
 pub(super) struct Shared<T, R, E, Q: Eq + Hash, I> {
     pub(super) core: Arc<Core>,
     items: Mutex<Items<T, R, E, Q, I>>,
-    key: Option<KeyOf<T, Q>>,
+    calls: Calls<T, Q, I>,
     hasher: RandomState,
-    keep: fn(&T) -> I,
-    copy: fn(&I) -> I,
+    pub(super) abilities: Abilities,
+}
+
+/// What is asked of an item.
+pub(super) struct Calls<T, Q, I> {
+    pub(super) key: Option<KeyOf<T, Q>>,
+    pub(super) keep: fn(&T) -> I,
+    pub(super) copy: fn(&I) -> I,
+}
+
+/// What a key can be resumed with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Abilities {
+    pub(super) hands_over: bool,
+    pub(super) tries_again: bool,
 }
 
 impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
     pub(super) fn new(
         core: Arc<Core>,
         items: Items<T, R, E, Q, I>,
-        key: Option<KeyOf<T, Q>>,
-        keep: fn(&T) -> I,
-        copy: fn(&I) -> I,
+        calls: Calls<T, Q, I>,
+        abilities: Abilities,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            core,
-            items: Mutex::new(items),
-            key,
-            hasher: RandomState::new(),
-            keep,
-            copy,
-        })
+        let items = Mutex::new(items);
+        Arc::new(Self { core, items, calls, hasher: RandomState::new(), abilities })
     }
 
     /// The items, for a look.
@@ -52,19 +57,26 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
     /// Whether there is something to begin or to stop.
     pub(super) fn has_work(&self) -> bool {
         let state = self.core.lock();
-        state.has_runs() || !self.items().signals.is_empty()
+        self.items().has_work(&state)
     }
 
-    /// Asks of an item what is to be known before it is offered.
-    pub(super) fn prepare(&self, item: T, seq: Option<Seq>) -> Offer<T, Q, I> {
-        let key = self.key.as_ref().and_then(|key| key(&item));
-        let key = key.map(|key| Hashed::new(&self.hasher, key));
-        let kept = (self.keep)(&item);
-        Offer { item, key, kept, seq }
+    /// The key of an item.
+    pub(super) fn key_of(&self, item: &T) -> Option<Hashed<Q>> {
+        let key = self.calls.key.as_ref()?(item)?;
+        Some(self.hashed(key))
+    }
+
+    pub(super) fn hashed<P: Hash>(&self, key: P) -> Hashed<P> {
+        Hashed::new(&self.hasher, key)
+    }
+
+    /// What is kept of an item.
+    pub(super) fn keep(&self, item: &T) -> I {
+        (self.calls.keep)(item)
     }
 
     pub(super) fn copy(&self, kept: &I) -> I {
-        (self.copy)(kept)
+        (self.calls.copy)(kept)
     }
 
     /// Gives commands, with all that follows from them, but for the effects.
@@ -90,12 +102,22 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
         now: Time,
         commands: impl FnOnce(&mut State, &mut Items<T, R, E, Q, I>, &mut Effects<T, R, E, Q, I>) -> X,
     ) -> X {
-        let mut effects = Effects::new();
-        let answer = self.command(now, &mut effects, commands);
-        if effects.wakes_driver {
+        let mut act = Act { core: &self.core, effects: Effects::new() };
+        self.command(now, &mut act.effects, commands)
+    }
+}
+
+/// What follows from commands, done in the end: after a panic, too.
+struct Act<'a, T, R, E, Q, I> {
+    core: &'a Core,
+    effects: Effects<T, R, E, Q, I>,
+}
+
+impl<T, R, E, Q, I> Drop for Act<'_, T, R, E, Q, I> {
+    fn drop(&mut self) {
+        if self.effects.wakes_driver {
             self.core.wake_driver();
         }
-        effects.perform();
-        answer
+        self.effects.perform();
     }
 }

@@ -8,34 +8,44 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::attempt::{Attempts, Round};
+use super::clock::{MaybeClock, NoClock, Timer};
 use super::key::{Hashed, Key, Lanes};
 use super::state::{Slots, State};
+use super::trials::Trials;
 use crate::event::{Rest, Why};
-use crate::{Completion, Handle, Lane, Options, Outcome, Release, Run, Seq, SourceOptions, What};
+use crate::{
+    Completion, Handle, Lane, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, Seq,
+    SourceOptions, Time, What,
+};
 
 pin_project! {
     /// A stream, its handler, and what runs.
-    pub(super) struct Engine<S: Stream, H, F: Future, K: Key<S::Item>> {
+    pub(super) struct Pipeline<S: Stream, H, F: Future, K: Key<S::Item>, C: MaybeClock> {
         // gone once it has ended, or nothing more is wanted of it
         #[pin]
         source: Option<S>,
         handler: H,
         key: K,
-        work: Work<S::Item, F, K::Key>,
+        work: Work<S::Item, F, K::Key, C>,
     }
 }
 
 /// What runs, and what came of it.
-struct Work<T, F: Future, Q> {
+struct Work<T, F: Future, Q, C: MaybeClock> {
     state: State,
     cells: Cells<T, F::Output, Q>,
     attempts: Attempts<F>,
+    trials: Trials<T, F::Output>,
+    options: Options,
+    timer: Timer<C>,
     /// Something was asked for.
     is_started: bool,
     /// The next result: kept here, as a panic may go through the poll that was to give it out.
     lent: Option<Release>,
     /// Nothing more comes out.
     is_over: bool,
+    /// A panic has cost an item.
+    lost_one: bool,
 }
 
 /// What there is of each item, by slot.
@@ -43,15 +53,19 @@ struct Cells<T, O, Q> {
     cells: Vec<Cell<T, O>>,
     lanes: Lanes<Q>,
     hasher: RandomState,
-    signals: Vec<Run>,
+    signals: Vec<(Run, Why)>,
 }
 
 enum Cell<T, O> {
     Empty,
     /// It waits to be begun.
     Waiting(T),
+    /// It was begun with a copy, and may be begun again.
+    Begun(T),
     /// Its handler came to an end.
     Done(O),
+    /// Its time was over. It is kept where it may be begun again.
+    TimedOut(Why, Option<T>),
 }
 
 /// When an attempt that was begun ends.
@@ -62,31 +76,95 @@ enum Ended {
 
 /// One result.
 pub(super) struct Emitted<O> {
-    pub(super) output: O,
+    /// What the handler returned, or why it was stopped.
+    pub(super) output: Result<O, Why>,
     pub(super) seq: Seq,
     pub(super) attempt: u32,
 }
 
-impl<S, H, F, K> Engine<S, H, F, K>
+impl<S, H, F, K> Pipeline<S, H, F, K, NoClock>
 where
     S: Stream,
-    H: FnMut(S::Item) -> F,
     F: Future,
     K: Key<S::Item>,
 {
-    pub(super) fn new(source: S, options: &Options, key: K, handler: H) -> Self {
-        let state = State::new(options, SourceOptions::new().keyed(K::KEYED));
+    pub(super) fn new(source: S, options: Options, key: K, handler: H) -> Self {
+        let state = State::new(&options, SourceOptions::new().keyed(K::KEYED));
         let cells = Cells {
             cells: Vec::new(),
             lanes: Lanes::default(),
             hasher: RandomState::new(),
             signals: Vec::new(),
         };
-        let attempts = Attempts::new(options.concurrency);
-        let work = Work { state, cells, attempts, is_started: false, lent: None, is_over: false };
+        let work = Work {
+            state,
+            cells,
+            attempts: Attempts::new(options.concurrency),
+            trials: Trials::default(),
+            options,
+            timer: Timer::new(NoClock),
+            is_started: false,
+            lent: None,
+            is_over: false,
+            lost_one: false,
+        };
         Self { source: Some(source), handler, key, work }
     }
+}
 
+impl<S, H, F, K, C> Pipeline<S, H, F, K, C>
+where
+    S: Stream,
+    F: Future,
+    K: Key<S::Item>,
+    C: MaybeClock,
+{
+    /// Gives it a clock, before anything is asked of it.
+    pub(super) fn with_clock<P: MaybeClock>(self, clock: P) -> Pipeline<S, H, F, K, P> {
+        let Self { source, handler, key, work } = self;
+        let Work { state, cells, attempts, trials, options, is_started, lent, .. } = work;
+        let Work { is_over, lost_one, .. } = work;
+        let timer = Timer::new(clock);
+        let work = Work {
+            state,
+            cells,
+            attempts,
+            trials,
+            options,
+            timer,
+            is_started,
+            lent,
+            is_over,
+            lost_one,
+        };
+        Pipeline { source, handler, key, work }
+    }
+
+    /// Has it try again, before anything is asked of it.
+    ///
+    /// # Panics
+    /// Where something was, or the options make no sense.
+    pub(super) fn retry(&mut self, retry: Retry, again: fn(&S::Item) -> S::Item) {
+        let work = &mut self.work;
+        assert!(!work.is_started, "a stream is told how to try again before it is polled");
+        work.options = work.options.clone().retry(retry);
+        work.trials.again = Some(again);
+        work.state = State::new(&work.options, SourceOptions::new().keyed(K::KEYED));
+    }
+
+    pub(super) fn trials(&mut self) -> &mut Trials<S::Item, F::Output> {
+        &mut self.work.trials
+    }
+}
+
+impl<S, H, F, K, C> Pipeline<S, H, F, K, C>
+where
+    S: Stream,
+    H: FnMut(S::Item) -> F,
+    F: Future,
+    K: Key<S::Item>,
+    C: MaybeClock,
+{
     /// Items inside, and those that the source still has: at least, and at most.
     pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
         if self.work.is_over {
@@ -97,7 +175,9 @@ where
             Some(source) if self.work.state.failed().is_none() => source.size_hint(),
             _ => (0, Some(0)),
         };
-        (low.saturating_add(inside), high.and_then(|high| high.checked_add(inside)))
+        // of what panicked nothing comes out
+        let least = if self.work.has_panicked() { 0 } else { low.saturating_add(inside) };
+        (least, high.and_then(|high| high.checked_add(inside)))
     }
 
     /// The next result, in order. `None` at the end. `outcome` says how an output counts.
@@ -110,7 +190,7 @@ where
         if self.work.is_over {
             return Poll::Ready(None);
         }
-        self.as_mut().project().work.is_started = true;
+        self.as_mut().project().work.start();
         let release = ready!(self.as_mut().advance(cx, outcome, true));
         let mut this = self.project();
         let work = this.work;
@@ -119,16 +199,25 @@ where
             return Poll::Ready(None);
         };
         let is_fatal = release.what == What::Failed && work.state.failed() == Some(release.handle);
+        if is_fatal {
+            // a panic may go through its destructor: then the failure comes out at the next poll
+            work.lent = Some(release);
+            this.source.set(None);
+            work.lent = None;
+        }
         let output = work.cells.take(release.handle);
         work.state.released(release.handle);
         work.drain();
         if is_fatal {
             // the last thing that comes out
             work.is_over = true;
-            this.source.set(None);
         }
-        let Cell::Done(output) = output else {
-            unreachable!("the result that is lent is in its cell")
+        let output = match output {
+            Cell::Done(output) => Ok(output),
+            Cell::TimedOut(why, _) => Err(why),
+            Cell::Empty | Cell::Waiting(_) | Cell::Begun(_) => {
+                unreachable!("the result that is lent is in its cell")
+            }
         };
         Poll::Ready(Some(Emitted { output, seq: release.seq, attempt: release.attempt }))
     }
@@ -156,19 +245,20 @@ where
         let mut this = self.project();
         let work = this.work;
         work.recover();
+        work.look_at_the_clock();
         if work.attempts.any_woken() {
             work.poll_woken(&outcome);
         }
         let mut is_source_waiting = false;
         loop {
-            if let Some((run, item)) = work.next_run() {
-                let ended = work.begin(run, || (this.handler)(item), &outcome);
+            if let Some(run) = work.state.next_run() {
+                let ended = work.begin(run, this.handler, &outcome);
                 if wanted && work.lent.is_none() {
                     work.lent = work.state.release();
                 }
                 match ended {
                     // what has to wait is begun at once, but one that need not is no reason to run ahead
-                    Ended::AtOnce if work.lent.is_some() => break,
+                    Ended::AtOnce if work.lent.is_some() && !work.must_begin() => break,
                     Ended::AtOnce | Ended::Later => continue,
                 }
             }
@@ -199,7 +289,12 @@ where
         if work.state.is_drained() {
             return Poll::Ready(None);
         }
-        if !wanted && !is_source_waiting && work.attempts.running() == 0 {
+        if C::HAS_TIME && work.ring(cx) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let is_idle = work.attempts.running() == 0 && !work.timer.is_set();
+        if !wanted && !is_source_waiting && is_idle {
             return Poll::Ready(None);
         }
         work.attempts.register(cx.waker());
@@ -210,9 +305,17 @@ where
     }
 }
 
-impl<S: Stream, H, F: Future, K: Key<S::Item>> Engine<S, H, F, K> {
+impl<S: Stream, H, F: Future, K: Key<S::Item>, C: MaybeClock> Pipeline<S, H, F, K, C> {
     pub(super) fn state(&self) -> &State {
         &self.work.state
+    }
+
+    pub(super) fn check(&self) -> Result<(), OptionsError> {
+        self.work.check()
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.work.timer.now()
     }
 
     /// Whether the end was told.
@@ -221,9 +324,59 @@ impl<S: Stream, H, F: Future, K: Key<S::Item>> Engine<S, H, F, K> {
     }
 }
 
-impl<T, F: Future, Q> Work<T, F, Q> {
-    /// Drains, and stops what was signalled.
+impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     #[inline]
+    fn start(&mut self) {
+        if !self.is_started {
+            self.start_first();
+        }
+    }
+
+    /// # Panics
+    /// Where an option needs what was not given.
+    #[cold]
+    fn start_first(&mut self) {
+        if let Err(error) = self.check() {
+            panic!("{error}");
+        }
+        self.is_started = true;
+    }
+
+    fn check(&self) -> Result<(), OptionsError> {
+        let needs = |name, needs| Err(OptionsError::Needs { name, needs });
+        match self.options.policy() {
+            OnFailure::Fail | OnFailure::Emit | OnFailure::Skip => {}
+            OnFailure::DeadLetter => needs("on_failure: dead_letter", "a Processor")?,
+            OnFailure::HaltKey => needs("on_failure: halt_key", "a Processor")?,
+        }
+        self.options.check_needs(C::HAS_TIME, self.trials.again.is_some())
+    }
+
+    #[inline]
+    fn look_at_the_clock(&mut self) {
+        if C::HAS_TIME {
+            self.state.set_now(self.timer.now());
+        }
+    }
+
+    /// Whether what has started is to be begun although there is a result: its time has begun.
+    #[inline]
+    fn must_begin(&self) -> bool {
+        C::HAS_TIME && self.state.has_runs()
+    }
+
+    /// Sets the timer, and fires what is due. True where something was.
+    #[cold]
+    fn ring(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(due) = self.timer.poll(self.state.timeout(), cx) else { return false };
+        self.state.set_now(due);
+        self.state.handle_timeout();
+        self.drain();
+        true
+    }
+
+    /// Drains, and stops what was signalled.
+    #[inline(always)]
     fn drain(&mut self) {
         self.state.drain(&mut self.cells);
         if !self.cells.signals.is_empty() {
@@ -233,27 +386,53 @@ impl<T, F: Future, Q> Work<T, F, Q> {
 
     #[cold]
     fn stop_signalled(&mut self) {
-        while let Some(run) = self.cells.signals.pop() {
-            if self.cells.drop_waiting(run.handle) {
-                self.state.stop_unbegun(run);
-            } else if self.attempts.stop(run) {
-                self.state.complete(run, Outcome::Cancelled);
-            }
+        while let Some((run, why)) = self.cells.signals.pop() {
+            self.stop(run, why);
             self.state.drain(&mut self.cells);
         }
+    }
+
+    fn stop(&mut self, run: Run, why: Why) {
+        let is_unbegun = matches!(self.cells.of(run.handle), Cell::Waiting(_) | Cell::TimedOut(..));
+        // first, as a panic may come
+        let left_over = if why.is_timeout() {
+            self.cells.time_out(run.handle, why);
+            Cell::Empty
+        } else {
+            self.cells.take(run.handle)
+        };
+        if !is_unbegun && !self.attempts.stop(run) {
+            return;
+        }
+        let outcome = match why.is_timeout() {
+            true => self.trials.timed_out(run, why),
+            false => Outcome::Cancelled,
+        };
+        if is_unbegun {
+            self.state.stop_unbegun(run, outcome);
+        } else {
+            self.state.complete(run, outcome);
+        }
+        drop(left_over);
     }
 
     /// Puts right what a panic has left behind: its item counts as cancelled.
     #[inline]
     fn recover(&mut self) {
-        if self.attempts.is_broken() {
+        if self.attempts.is_broken() || self.trials.is_broken() {
             self.recover_from_panic();
         }
     }
 
+    fn has_panicked(&self) -> bool {
+        self.lost_one || self.attempts.is_broken() || self.trials.is_broken()
+    }
+
     #[cold]
     fn recover_from_panic(&mut self) {
-        if let Some(run) = self.attempts.recover() {
+        self.lost_one = true;
+        let runs = [self.attempts.recover(), self.trials.recover()];
+        for run in runs.into_iter().flatten() {
             self.state.complete(run, Outcome::Cancelled);
             self.drain();
         }
@@ -263,12 +442,33 @@ impl<T, F: Future, Q> Work<T, F, Q> {
     fn begin(
         &mut self,
         run: Run,
-        handler: impl FnOnce() -> F,
+        handler: &mut impl FnMut(T) -> F,
         outcome: impl Fn(&F::Output) -> Outcome,
     ) -> Ended {
-        let Poll::Ready(output) = self.attempts.begin(run, handler) else { return Ended::Later };
+        let poll = if self.trials.again.is_none() {
+            let Cell::Waiting(item) = self.cells.take(run.handle) else { return Ended::Later };
+            self.attempts.begin(run, || handler(item))
+        } else {
+            self.begin_copy(run, handler)
+        };
+        let Poll::Ready(output) = poll else { return Ended::Later };
         self.finish(run, output, outcome);
         Ended::AtOnce
+    }
+
+    /// Begins with a copy of the item, which stays where it is.
+    #[cold]
+    fn begin_copy(&mut self, run: Run, handler: &mut impl FnMut(T) -> F) -> Poll<F::Output> {
+        let cell = &mut self.cells.cells[run.handle.slot().index()];
+        let Some(again) = self.trials.again else { return Poll::Pending };
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOut(_, Some(item))) =
+            std::mem::replace(cell, Cell::Empty)
+        else {
+            return Poll::Pending;
+        };
+        *cell = Cell::Begun(item);
+        let Cell::Begun(item) = &*cell else { return Poll::Pending };
+        self.attempts.begin(run, || handler(again(item)))
     }
 
     fn poll_woken(&mut self, outcome: impl Fn(&F::Output) -> Outcome) {
@@ -280,31 +480,21 @@ impl<T, F: Future, Q> Work<T, F, Q> {
 
     #[inline]
     fn finish(&mut self, run: Run, output: F::Output, outcome: impl Fn(&F::Output) -> Outcome) {
-        if self.state.complete(run, outcome(&output)) == Completion::Settled {
-            self.cells.cells[run.handle.slot().index()] = Cell::Done(output);
+        let outcome = outcome(&output);
+        let outcome = self.trials.outcome(run, &output, outcome);
+        match self.state.complete(run, outcome) {
+            Completion::Settled => self.cells.put(run.handle, Cell::Done(output)),
+            Completion::Retrying => self.cells.wait_again(run.handle),
+            Completion::Ignored | Completion::Stale => {}
         }
         self.drain();
     }
-
-    #[inline]
-    fn next_run(&mut self) -> Option<(Run, T)> {
-        let run = self.state.next_run(|handle| {
-            matches!(self.cells.cells[handle.slot().index()], Cell::Waiting(_))
-        })?;
-        match self.cells.take(run.handle) {
-            Cell::Waiting(item) => Some((run, item)),
-            Cell::Empty | Cell::Done(_) => None,
-        }
-    }
 }
 
-impl<T, F: Future, Q: Eq + Hash> Work<T, F, Q> {
+impl<T, F: Future, Q: Eq + Hash, C: MaybeClock> Work<T, F, Q, C> {
     #[inline]
     fn accept(&mut self, item: T, key: Option<Q>) {
-        let lane = key.and_then(|key| {
-            let key = Hashed::new(&self.cells.hasher, key);
-            self.cells.lanes.intern(key).0
-        });
+        let lane = key.and_then(|key| self.cells.lane_of(key));
         let handle = self.state.push(lane).expect("a stream reads only what there is room for");
         let index = handle.slot().index();
         if index == self.cells.cells.len() {
@@ -316,27 +506,66 @@ impl<T, F: Future, Q: Eq + Hash> Work<T, F, Q> {
     }
 }
 
+impl<T, O, Q: Eq + Hash> Cells<T, O, Q> {
+    #[inline]
+    fn lane_of(&mut self, key: Q) -> Option<Lane> {
+        let key = Hashed::new(&self.hasher, key);
+        let lane = match self.lanes.find(&key.borrowed()) {
+            Some(lane) => Some(lane),
+            None => self.lanes.add(key).ok(),
+        };
+        if let Some(lane) = lane {
+            self.lanes.enter(lane);
+        }
+        lane
+    }
+}
+
 impl<T, O, Q> Cells<T, O, Q> {
     #[inline]
     fn take(&mut self, handle: Handle) -> Cell<T, O> {
         std::mem::replace(&mut self.cells[handle.slot().index()], Cell::Empty)
     }
 
-    /// Drops the payload of an item that was not begun. False where it was.
-    fn drop_waiting(&mut self, handle: Handle) -> bool {
-        let cell = &mut self.cells[handle.slot().index()];
-        let is_waiting = matches!(cell, Cell::Waiting(_));
-        if is_waiting {
-            *cell = Cell::Empty;
+    fn of(&self, handle: Handle) -> &Cell<T, O> {
+        &self.cells[handle.slot().index()]
+    }
+
+    #[inline]
+    fn put(&mut self, handle: Handle, cell: Cell<T, O>) {
+        self.cells[handle.slot().index()] = cell;
+    }
+
+    /// Lets an item wait that was begun with a copy.
+    #[cold]
+    fn wait_again(&mut self, handle: Handle) {
+        if let Cell::Begun(item) = self.take(handle) {
+            self.put(handle, Cell::Waiting(item));
         }
-        is_waiting
+    }
+
+    /// Notes that the time of an item is over, and keeps it for the case that it is tried again.
+    fn time_out(&mut self, handle: Handle, why: Why) {
+        let item = match self.take(handle) {
+            Cell::Waiting(item) | Cell::Begun(item) => Some(item),
+            Cell::TimedOut(_, item) => item,
+            Cell::Empty | Cell::Done(_) => None,
+        };
+        self.put(handle, Cell::TimedOut(why, item));
     }
 }
 
 impl<T, O, Q> Slots for Cells<T, O, Q> {
-    fn signal(&mut self, run: Run) {
-        self.signals.push(run);
+    fn signal(&mut self, run: Run, why: Why) {
+        self.signals.push((run, why));
     }
+
+    fn expired(&mut self, handle: Handle) {
+        self.put(handle, Cell::TimedOut(Why::DeadlineExceeded, None));
+    }
+
+    // a stream cannot halt a key
+    fn halted(&mut self, _: Handle) {}
 
     fn passed(&mut self, handle: Handle, _: Why, _: Option<Handle>) {
         drop(self.take(handle));
@@ -347,7 +576,7 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
     }
 
     fn lane_idle(&mut self, lane: Lane) {
-        drop(self.lanes.forget(lane));
+        drop(self.lanes.leave(lane));
     }
 
     // a stream numbers its items itself

@@ -6,14 +6,18 @@
 //! | its source ends | `end` | source |
 //! | an attempt ended | `complete` | source, engine |
 //! | a ticket is cancelled | `cancel` | ticket |
+//! | a key goes on | `resume_lane` | steering |
+//! | fewer or more may run, or none | `set_limits` `pause` `unpause` | steering |
 //! | a result is wanted | `poll_release` | results, delivery |
 //! | it was taken, or could not be delivered | `released` `undelivered` | results, delivery |
-//! | the timer rings | `handle_timeout` | engine |
+//! | the timer rings | `handle_timeout` | source, engine |
+//! | a callback failed | `stop` | engine |
 //! | the end | `close` | processor |
 //!
 //! After each comes [`State::drain`]. It calls nothing that a user wrote.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -22,14 +26,18 @@ use atomic_waker::AtomicWaker;
 
 use crate::event::{Event, Rest, Why};
 use crate::{
-    Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, Outcome, PushError, Release,
-    Run, Seq, Source, SourceOptions, Stats, Time,
+    Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, OptionsError, Outcome,
+    PushError, Release, Resume, Run, Seq, Source, SourceOptions, Stats, Time,
 };
 
 /// What a driver keeps by slot, and what it does there when the dispatcher tells.
 pub(super) trait Slots {
     /// The outcome of an attempt is fixed: stop it.
-    fn signal(&mut self, run: Run);
+    fn signal(&mut self, run: Run, why: Why);
+    /// The total time of an item that does not run was over.
+    fn expired(&mut self, handle: Handle);
+    /// The item failed for good and holds its key.
+    fn halted(&mut self, handle: Handle);
     /// The item left without a result. `failed` is the item at the failed position.
     fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>);
     /// The item was inside when all was stopped.
@@ -46,8 +54,10 @@ pub(super) struct State {
     dispatcher: Dispatcher,
     source: Source,
     runs: VecDeque<Run>,
-    /// How many of the runs were stopped before they began.
-    stopped: usize,
+    /// Those of the runs that were stopped before they began.
+    dead: HashSet<Run>,
+    /// A start may make events: an item whose time was over fails in its turn.
+    starts_tell: bool,
     now: Time,
     /// There is room for those who wait, or they are to be turned away.
     room: bool,
@@ -90,7 +100,8 @@ impl State {
     /// # Panics
     /// Where an option is out of its bounds.
     pub(super) fn new(options: &Options, source: SourceOptions) -> Self {
-        let mut dispatcher = match Dispatcher::new(options) {
+        let starts_tell = options.total_timeout.is_some();
+        let mut dispatcher = match Dispatcher::new(&with_entropy(options)) {
             Ok(dispatcher) => dispatcher,
             Err(error) => panic!("{error}"),
         };
@@ -101,7 +112,8 @@ impl State {
             dispatcher,
             source,
             runs: VecDeque::new(),
-            stopped: 0,
+            dead: HashSet::new(),
+            starts_tell,
             now: Time::default(),
             room: false,
             drained: false,
@@ -146,8 +158,19 @@ impl State {
         self.dispatcher.failed(self.source)
     }
 
+    /// The lanes that are halted.
+    pub(super) fn halted_lanes(&self) -> impl Iterator<Item = Lane> + '_ {
+        self.dispatcher.halted_lanes()
+    }
+
     pub(super) fn stats(&self, now: Time) -> Stats {
         self.dispatcher.stats(now.max(self.now))
+    }
+
+    /// The concurrency, and the capacity.
+    pub(super) fn limits(&self) -> (usize, usize) {
+        let stats = self.dispatcher.stats(self.now);
+        (stats.concurrency as usize, stats.capacity as usize)
     }
 
     pub(super) fn why_blocked(&self, now: Time) -> Option<Blocked> {
@@ -196,8 +219,32 @@ impl State {
         self.dispatcher.cancel(self.now, handle)
     }
 
+    pub(super) fn resume_lane(&mut self, lane: Lane, how: Resume) -> bool {
+        self.dispatcher.resume_lane(self.now, lane, how)
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.dispatcher.pause(self.now);
+    }
+
+    pub(super) fn unpause(&mut self) {
+        self.dispatcher.unpause(self.now);
+    }
+
+    pub(super) fn set_limits(
+        &mut self,
+        concurrency: usize,
+        capacity: usize,
+    ) -> Result<(), OptionsError> {
+        self.dispatcher.set_limits(self.now, concurrency, capacity)
+    }
+
+    pub(super) fn stop(&mut self, from: Seq) {
+        self.dispatcher.stop(self.now, self.source, from);
+    }
+
     /// False where it is not lent any more: all was stopped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn released(&mut self, handle: Handle) -> bool {
         self.dispatcher.released(self.now, handle)
     }
@@ -215,24 +262,28 @@ impl State {
     }
 
     /// Ends an attempt that was signalled and never began. Its run is passed over.
-    pub(super) fn stop_unbegun(&mut self, run: Run) {
-        if self.complete(run, Outcome::Cancelled) == Completion::Ignored {
-            self.stopped += 1;
+    pub(super) fn stop_unbegun(&mut self, run: Run, outcome: Outcome) {
+        if self.complete(run, outcome) == Completion::Ignored {
+            self.dead.insert(run);
         }
     }
 
     // polls
 
-    /// The next attempt to begin. `is_waiting` says whether its payload is there: it is gone where it was stopped.
-    #[inline]
-    pub(super) fn next_run(&mut self, is_waiting: impl Fn(Handle) -> bool) -> Option<Run> {
-        loop {
-            let run = self.runs.pop_front()?;
-            if self.stopped == 0 || (self.seq_of(run.handle).is_some() && is_waiting(run.handle)) {
-                return Some(run);
-            }
-            self.stopped -= 1;
+    /// The next attempt to begin.
+    #[inline(always)]
+    pub(super) fn next_run(&mut self) -> Option<Run> {
+        let run = self.runs.pop_front()?;
+        if self.dead.is_empty() { Some(run) } else { self.next_alive(run) }
+    }
+
+    /// This one, or the next that was not stopped before it began.
+    #[cold]
+    fn next_alive(&mut self, mut run: Run) -> Option<Run> {
+        while self.dead.remove(&run) {
+            run = self.runs.pop_front()?;
         }
+        Some(run)
     }
 
     /// The next result, lent.
@@ -253,8 +304,12 @@ impl State {
             while let Some(event) = self.dispatcher.poll_event() {
                 self.tell(event, slots);
             }
-            // a start makes no event: no key is ever rejected here
-            let Some(run) = self.dispatcher.poll_dispatch() else { return };
+            let Some(run) = self.dispatcher.poll_dispatch() else {
+                if self.starts_tell && self.dispatcher.has_events() {
+                    continue;
+                }
+                return;
+            };
             self.runs.push_back(run);
         }
     }
@@ -262,16 +317,27 @@ impl State {
     #[cold]
     fn tell(&mut self, event: Event, slots: &mut impl Slots) {
         match event {
-            Event::Signal { handle, attempt, .. } => {
-                slots.signal(Run { handle, attempt });
+            Event::Signal { handle, attempt, why } => {
+                slots.signal(Run { handle, attempt }, why);
             }
+            Event::Expired { handle } => slots.expired(handle),
+            Event::Halted { handle } => slots.halted(handle),
             Event::Passed { handle, why } => slots.passed(handle, why, self.failed()),
             Event::Left { handle, rest, why } => slots.left(handle, rest, why, self.failed()),
             Event::Lost { first, last, .. } => slots.lost(first, last),
             Event::Room { .. } => self.room = true,
             Event::LaneIdle { lane } => slots.lane_idle(lane),
             Event::Drained { .. } => self.drained = true,
-            Event::Expired { .. } | Event::Halted { .. } | Event::Completed { .. } => {}
+            Event::Completed { .. } => {}
         }
     }
+}
+
+/// The host's entropy for waits that are drawn, where no seed is given.
+fn with_entropy(options: &Options) -> Options {
+    let mut options = options.clone();
+    if let Some(retry) = options.retry.take() {
+        options.retry = Some(retry.seed_or(RandomState::new().build_hasher().finish()));
+    }
+    options
 }

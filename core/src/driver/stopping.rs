@@ -1,5 +1,6 @@
 //! The end: waiting for it, and what is left over.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
@@ -111,30 +112,72 @@ pub(super) struct Leftover<R, E, I> {
     pub(super) is_detached: bool,
 }
 
+/// All who wait: by the number until which they do, and those for the end.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    joining: BTreeMap<(Seq, u64), Arc<Waiter>>,
+    closing: Vec<Arc<Waiter>>,
+    /// How many have ever joined.
+    joined: u64,
+}
+
+impl Waiters {
+    pub(super) fn is_empty(&self) -> bool {
+        self.joining.is_empty() && self.closing.is_empty()
+    }
+
+    /// Adds one who waits until everything before a number has left.
+    pub(super) fn join(&mut self, until: Seq) -> Arc<Waiter> {
+        self.joined += 1;
+        let waiter = Waiter::new(Some((until, self.joined)));
+        self.joining.insert((until, self.joined), Arc::clone(&waiter));
+        waiter
+    }
+
+    /// Adds one who waits for the end.
+    pub(super) fn close(&mut self) -> Arc<Waiter> {
+        let waiter = Waiter::new(None);
+        self.closing.retain(|other| Arc::strong_count(other) > 1);
+        self.closing.push(Arc::clone(&waiter));
+        waiter
+    }
+
+    /// Tells those whose time has come, who are to be woken outside of every lock.
+    pub(super) fn tell(&mut self, oldest: Option<Seq>, is_over: bool, told: &mut Vec<Arc<Waiter>>) {
+        while let Some(entry) = self.joining.first_entry() {
+            if oldest.is_some_and(|oldest| oldest < entry.key().0) {
+                break;
+            }
+            told.push(entry.remove().told());
+        }
+        if is_over {
+            told.extend(self.closing.drain(..).map(Waiter::told));
+        }
+    }
+
+    /// Forgets one who waits no more.
+    fn forget(&mut self, waiter: &Waiter) -> Option<Arc<Waiter>> {
+        self.joining.remove(&waiter.place?)
+    }
+}
+
 /// Somebody who waits until everything before a number has left, or for the end.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    until: Option<Seq>,
+    /// Among those who join.
+    place: Option<(Seq, u64)>,
     is_told: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Waiter {
-    /// `until`: everything before this number has left. Without, all is over.
-    pub(super) fn new(until: Option<Seq>) -> Arc<Self> {
-        Arc::new(Self { until, is_told: AtomicBool::new(false), waker: AtomicWaker::new() })
+    fn new(place: Option<(Seq, u64)>) -> Arc<Self> {
+        Arc::new(Self { place, is_told: AtomicBool::new(false), waker: AtomicWaker::new() })
     }
 
-    /// Whether the time has come. Then it is to be woken, outside of every lock.
-    pub(super) fn tell(&self, oldest: Option<Seq>, is_over: bool) -> bool {
-        let is_told = match self.until {
-            Some(until) => oldest.is_none_or(|oldest| oldest >= until),
-            None => is_over,
-        };
-        if is_told {
-            self.is_told.store(true, Ordering::Release);
-        }
-        is_told
+    fn told(self: Arc<Self>) -> Arc<Self> {
+        self.is_told.store(true, Ordering::Release);
+        self
     }
 
     pub(super) fn wake(&self) {
@@ -158,6 +201,9 @@ impl Waiter {
 }
 
 /// A future of everything accepted so far: see [`Processor::join`](super::Processor::join).
+///
+/// # Cancellation safety
+/// Dropping it changes nothing.
 #[must_use = "it waits only while it is awaited"]
 pub struct Join<T, R, E, Q: Eq + Hash, I> {
     pub(super) shared: Arc<Shared<T, R, E, Q, I>>,
@@ -176,6 +222,8 @@ impl<T, R, E, Q: Eq + Hash, I> Future for Join<T, R, E, Q, I> {
 impl<T, R, E, Q: Eq + Hash, I> Drop for Join<T, R, E, Q, I> {
     fn drop(&mut self) {
         self.waiter.forget();
+        let forgotten = self.shared.items().waiters.forget(&self.waiter);
+        drop(forgotten);
     }
 }
 
@@ -186,6 +234,9 @@ impl<T, R, E, Q: Eq + Hash, I> Drop for Close<T, R, E, Q, I> {
 }
 
 /// A future of the end: see [`Processor::close`](super::Processor::close).
+///
+/// # Cancellation safety
+/// Closing begins with the call: dropping this does not end it, and another call gives the same report.
 #[must_use = "closing has begun, and awaiting it gives the report"]
 pub struct Close<T, R, E, Q: Eq + Hash, I> {
     pub(super) shared: Arc<Shared<T, R, E, Q, I>>,

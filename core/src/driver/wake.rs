@@ -31,6 +31,11 @@ impl WakeSet {
         })
     }
 
+    /// How many places there are at least.
+    pub(super) fn len(&self) -> usize {
+        self.places.len() * WORD
+    }
+
     /// The waker of a place. It outlives the place: one that fires later wakes whoever is there then.
     pub(super) fn waker(self: &Arc<Self>, place: usize) -> Waker {
         Waker::from(Arc::new(PlaceWaker { set: Arc::clone(self), place }))

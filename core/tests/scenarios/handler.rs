@@ -18,6 +18,8 @@ pub(crate) struct Item {
     pub(crate) seq: Option<u64>,
     end: Option<Result<String, String>>,
     after: Option<u64>,
+    /// How many attempts fail, before one succeeds.
+    fails: Option<u64>,
 }
 
 impl Item {
@@ -37,6 +39,7 @@ impl Item {
             name,
             end,
             after,
+            fails: words.number("fails"),
         }
     }
 }
@@ -46,6 +49,8 @@ impl Item {
 pub(crate) struct Handlers {
     settled: RefCell<HashMap<String, Result<String, String>>>,
     waiting: RefCell<HashMap<String, Waker>>,
+    /// How often the handler of an item was called.
+    attempts: RefCell<HashMap<String, u64>>,
 }
 
 impl Handlers {
@@ -97,13 +102,21 @@ pub(crate) fn handle(
     item: Item,
 ) -> impl Future<Output = Result<String, String>> + use<> {
     let world = Rc::clone(world);
-    world.log.note_item(Kind::Start, &item.name, format!("item={}", item.name));
+    let attempt = {
+        let mut attempts = world.handlers.attempts.borrow_mut();
+        let attempt = attempts.entry(item.name.clone()).or_default();
+        *attempt += 1;
+        *attempt
+    };
+    let text = format!("attempt={attempt} item={}", item.name);
+    world.log.note_item(Kind::Start, &item.name, text);
     let running = Running { world: Rc::clone(&world), name: item.name.clone(), is_over: false };
     async move {
         if let Some(span) = item.after {
             VirtualClock(Rc::clone(&world)).sleep(span).await;
         }
         let result = match item.end {
+            Some(_) if item.fails.is_some_and(|fails| attempt > fails) => Ok(item.name.clone()),
             Some(end) => end,
             None => settled(&world, &item.name).await,
         };

@@ -11,12 +11,15 @@ use inorder::{Failure, FailureKind, Seq};
 pub(crate) enum Kind {
     Error,
     Cancel,
+    ResumeKey,
     Accepted,
     Refused,
     Waiting,
     Read,
     Start,
     Signal,
+    OnHalt,
+    DeadLetter,
     OnResult,
     OnGap,
     OnDiscard,
@@ -31,6 +34,7 @@ pub(crate) enum Kind {
     Abort,
     Stats,
     WhyBlocked,
+    HaltedKeys,
     Buffer,
 }
 
@@ -53,6 +57,11 @@ impl Log {
     /// Notes something of an item, that is printed in the order of seq.
     pub(crate) fn note_item(&self, kind: Kind, name: &str, text: impl Into<String>) {
         self.seen.borrow_mut().push((kind, Some(name.to_owned()), text.into()));
+    }
+
+    /// Forgets what was seen in this step.
+    pub(crate) fn forget(&self) {
+        self.seen.borrow_mut().clear();
     }
 
     /// Says which number an item has.
@@ -101,7 +110,9 @@ impl Log {
             match (kind, seq) {
                 (Kind::Accepted, Some(seq)) => write!(out, "accepted seq={seq}"),
                 (Kind::Read, Some(seq)) => write!(out, "read seq={seq}"),
-                (Kind::Start, Some(seq)) => write!(out, "start seq={seq} attempt=1"),
+                (Kind::Start, Some(seq)) => write!(out, "start seq={seq}"),
+                (Kind::OnHalt, Some(seq)) => write!(out, "on_halt seq={seq}"),
+                (Kind::DeadLetter, Some(seq)) => write!(out, "dead_letter seq={seq}"),
                 (Kind::Signal, Some(seq)) => write!(out, "signal seq={seq}"),
                 (Kind::Ticket, Some(seq)) => write!(out, "ticket seq={seq}"),
                 (_, Some(_)) => panic!("a kind without seq"),
@@ -122,8 +133,20 @@ pub(crate) fn shown<I>(result: &Result<String, Failure<String, I>>) -> String {
             "failure seq={} attempt={} error={}",
             failure.seq,
             failure.attempt,
-            failure.error().expect("a handler's error")
+            error_of(&failure.kind)
         ),
+    }
+}
+
+/// The name of an error.
+pub(crate) fn error_of(kind: &FailureKind<String>) -> &str {
+    match kind {
+        FailureKind::Handler(error) => error,
+        FailureKind::Stopped(error) => error,
+        FailureKind::AttemptTimeout => "attempt_timeout",
+        FailureKind::DeadlineExceeded => "deadline_exceeded",
+        FailureKind::KeyHalted => "key_halted",
+        _ => panic!("no error: {kind}"),
     }
 }
 
@@ -132,11 +155,9 @@ pub(crate) fn ticket_shown<I>(result: &Result<String, Failure<String, I>>) -> St
     match result {
         Ok(value) => format!("ok={value}"),
         Err(failure) => match &failure.kind {
-            FailureKind::Handler(error) => format!("error={error}"),
-            FailureKind::Stopped(error) => format!("error={error}"),
             FailureKind::Cancelled => "cancelled".to_owned(),
             FailureKind::Closed => "closed".to_owned(),
-            _ => panic!("an unknown kind"),
+            kind => format!("error={}", error_of(kind)),
         },
     }
 }

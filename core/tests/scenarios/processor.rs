@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::hash::Hash;
 use std::pin::Pin;
@@ -10,116 +11,87 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream};
-use inorder::{
-    Blocked, Builder, CloseError, Delivery, Options, Processor, RefusedKind, Report, Results,
-    Stats, Stop, Ticket,
-};
+use inorder::{CloseError, Processor, RefusedKind, Report, Results, Resume, Ticket};
 
 use super::Subject;
-use super::handler::{Item, handle, settled};
-use super::log::{Kind, shown, ticket_shown};
+use super::building::{DELIVERY, letter};
+use super::handler::Item;
+use super::log::{Kind, error_of, shown, ticket_shown};
+use super::seen::{because, show_blocked, show_stats};
 use super::words::Words;
 use super::world::{Task, VirtualClock, World};
 
-type Tickets = Rc<RefCell<HashMap<String, Rc<RefCell<Ticket<String, String>>>>>>;
+type Tickets = Rc<RefCell<HashMap<String, Rc<RefCell<Ticket<String, String, Item>>>>>>;
 
-/// The name under which the steps `deliver` and `deliver_fail` settle.
-const DELIVERY: &str = "on_result";
-
-pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> Box<dyn Subject> {
-    let handler = {
-        let world = Rc::clone(world);
-        move |item| handle(&world, item)
-    };
-    let mut builder =
-        Processor::builder(handler).options(options).clock(VirtualClock(Rc::clone(world)));
-    if header.get("sequenced") == Some("true") {
-        builder = builder.sequenced(header.number("start").unwrap_or(0));
-    }
-    if header.get("key").is_some() {
-        with_delivery(world, builder.optional_key(|item: &Item| item.key.clone()), header)
-    } else {
-        with_delivery(world, builder, header)
-    }
-}
-
-fn with_delivery<H, F, Q, D>(
-    world: &Rc<World>,
-    builder: Builder<Item, String, String, H, Q, (), VirtualClock, D>,
-    header: &Words<'_>,
-) -> Box<dyn Subject>
-where
-    H: FnMut(Item) -> F + 'static,
-    F: Future<Output = Result<String, String>> + 'static,
-    Q: Eq + Hash + 'static,
-    D: Delivery<String, String, ()> + 'static,
-{
-    let called = {
-        let world = Rc::clone(world);
-        move |result: &_| world.log.note(Kind::OnResult, format!("on_result {}", shown(result)))
-    };
-    match header.get("on_result") {
-        None => finish(world, builder),
-        Some("at_once") => finish(world, builder.on_result(called)),
-        Some("async") => {
-            let inner = Rc::clone(world);
-            let called = async move |result: &_| {
-                called(result);
-                settled(&inner, DELIVERY).await.map(drop)
-            };
-            finish(world, builder.on_result_async(called))
-        }
-        Some(how) => panic!("no on_result={how}"),
-    }
-}
-
-fn finish<H, F, Q, D>(
-    world: &Rc<World>,
-    builder: Builder<Item, String, String, H, Q, (), VirtualClock, D>,
-) -> Box<dyn Subject>
-where
-    H: FnMut(Item) -> F + 'static,
-    F: Future<Output = Result<String, String>> + 'static,
-    Q: Eq + Hash + 'static,
-    D: Delivery<String, String, ()> + 'static,
-{
-    let (processor, driver) = builder.build();
-    world.spawn(driver);
-    Box::new(Processed {
-        world: Rc::clone(world),
-        processor: Rc::new(processor),
-        tickets: Tickets::default(),
-        offers: HashMap::new(),
-        iteration: Rc::default(),
-        taker: None,
-    })
-}
-
-type Iteration<Q> = Results<Item, String, String, Q, (), VirtualClock>;
+type Iteration<Q> = Results<Item, String, String, Q, Item, VirtualClock>;
 
 /// How an iteration is: its stream, and the takes that wait.
-struct Taking<Q: Eq + Hash> {
+struct Taking<Q: Keyed> {
     results: Option<Iteration<Q>>,
     wanted: u64,
 }
 
-impl<Q: Eq + Hash> Default for Taking<Q> {
+impl<Q: Keyed> Default for Taking<Q> {
     fn default() -> Self {
         Self { results: None, wanted: 0 }
     }
 }
 
+/// A key of a scenario.
+pub(crate) trait Keyed: Eq + Hash + Clone + 'static {
+    fn of(name: &str) -> Option<Self>;
+    fn name(&self) -> String;
+}
+
+impl Keyed for String {
+    fn of(name: &str) -> Option<Self> {
+        Some(name.to_owned())
+    }
+
+    fn name(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Keyed for Infallible {
+    fn of(_: &str) -> Option<Self> {
+        None
+    }
+
+    fn name(&self) -> String {
+        match *self {}
+    }
+}
+
 /// A processor under test.
-struct Processed<Q: Eq + Hash> {
+pub(crate) struct Processed<Q: Keyed> {
     world: Rc<World>,
-    processor: Rc<Processor<Item, String, String, Q, (), VirtualClock>>,
+    processor: Rc<Processor<Item, String, String, Q, Item, VirtualClock>>,
     tickets: Tickets,
     offers: HashMap<String, Rc<Task>>,
     iteration: Rc<RefCell<Taking<Q>>>,
     taker: Option<Rc<Task>>,
+    /// Nothing comes out behind a failure.
+    fails: bool,
 }
 
-impl<Q: Eq + Hash + 'static> Processed<Q> {
+impl<Q: Keyed> Processed<Q> {
+    pub(crate) fn new(
+        world: &Rc<World>,
+        processor: Processor<Item, String, String, Q, Item, VirtualClock>,
+        fails: bool,
+    ) -> Self {
+        Self {
+            world: Rc::clone(world),
+            processor: Rc::new(processor),
+            tickets: Tickets::default(),
+            offers: HashMap::new(),
+            iteration: Rc::default(),
+            taker: None,
+            fails,
+        }
+    }
+
     fn enqueue(&mut self, item: Item) {
         let name = item.name.clone();
         self.world.log.asked(&name);
@@ -165,6 +137,7 @@ impl<Q: Eq + Hash + 'static> Processed<Q> {
             taking.wanted += count;
         }
         let (world, iteration) = (Rc::clone(&self.world), Rc::clone(&self.iteration));
+        let fails = self.fails;
         let taker = self.taker.get_or_insert_with(|| {
             let log = Rc::clone(&world);
             world.spawn(poll_fn(move |cx| {
@@ -177,10 +150,8 @@ impl<Q: Eq + Hash + 'static> Processed<Q> {
                     taking.wanted -= 1;
                     match next {
                         None => log.log.note(Kind::End, "end"),
-                        Some(Err(failure))
-                            if matches!(failure.kind, inorder::FailureKind::Stopped(_)) =>
-                        {
-                            let error = failure.error().expect("it has one");
+                        Some(Err(failure)) if fails => {
+                            let error = error_of(&failure.kind);
                             log.log.note(Kind::Raised, format!("raised error={error}"));
                         }
                         Some(result) => {
@@ -196,7 +167,12 @@ impl<Q: Eq + Hash + 'static> Processed<Q> {
 }
 
 /// Awaits a ticket.
-async fn accepted(world: &World, tickets: &Tickets, name: String, ticket: Ticket<String, String>) {
+async fn accepted(
+    world: &World,
+    tickets: &Tickets,
+    name: String,
+    ticket: Ticket<String, String, Item>,
+) {
     world.log.number(&name, ticket.seq());
     world.log.note_item(Kind::Accepted, &name, format!("item={name}"));
     let ticket = Rc::new(RefCell::new(ticket));
@@ -217,9 +193,9 @@ fn refuse(world: &World, name: &str, kind: RefusedKind) {
     world.log.note(Kind::Refused, format!("refused item={name} error={error}"));
 }
 
-type Closed = Result<Arc<Report<Item>>, CloseError<Item, String>>;
+type Closed = Result<Arc<Report<Item, Item>>, CloseError<Item, String, Item>>;
 
-impl<Q: Eq + Hash + 'static> Subject for Processed<Q> {
+impl<Q: Keyed> Subject for Processed<Q> {
     fn act(&mut self, command: &str, words: &Words<'_>) {
         if self.world.handlers.act(command, words) {
             return;
@@ -246,6 +222,44 @@ impl<Q: Eq + Hash + 'static> Subject for Processed<Q> {
                 let results = self.iteration.borrow_mut().results.take();
                 drop(results);
                 log.note(Kind::Left, "left");
+            }
+            "received" => self.world.handlers.settle(&letter(words.plain[0]), Ok(String::new())),
+            "receive_fail" => {
+                let error = words.plain[1].to_owned();
+                self.world.handlers.settle(&letter(words.plain[0]), Err(error));
+            }
+            "pause" => self.processor.pause(),
+            "resume" => self.processor.resume(),
+            "set" => {
+                let limits = [
+                    words
+                        .number("concurrency")
+                        .map(|it| self.processor.set_concurrency(it as usize)),
+                    words.number("capacity").map(|it| self.processor.set_capacity(it as usize)),
+                ];
+                if let Some(Err(error)) = limits.into_iter().flatten().find(Result::is_err) {
+                    let text = error.to_string();
+                    let name = words.names().find(|name| text.contains(name));
+                    log.error_options(name.expect("a named option"));
+                }
+            }
+            "resume_key" => {
+                let key = words.plain[0];
+                let how = match words.plain[1] {
+                    "retry" => Resume::Retry,
+                    "skip" => Resume::Skip,
+                    "dead_letter" => Resume::DeadLetter,
+                    how => panic!("no resume {how}"),
+                };
+                let answer = Q::of(key).is_some_and(|key| self.processor.resume_key(&key, how));
+                log.note(Kind::ResumeKey, format!("resume_key key={key} answer={answer}"));
+            }
+            "halted_keys" => {
+                let mut keys: Vec<_> =
+                    self.processor.halted_keys().iter().map(Keyed::name).collect();
+                keys.sort();
+                let keys = if keys.is_empty() { "-".to_owned() } else { keys.join(",") };
+                log.note(Kind::HaltedKeys, format!("halted_keys {keys}"));
             }
             "deliver" => self.world.handlers.settle(DELIVERY, Ok(String::new())),
             "deliver_fail" => self.world.handlers.settle(DELIVERY, Err(words.plain[0].to_owned())),
@@ -279,10 +293,6 @@ impl<Q: Eq + Hash + 'static> Subject for Processed<Q> {
     }
 }
 
-fn because(stop: Option<&Stop<String>>) -> String {
-    stop.map_or(String::new(), |stop| format!(" error={}", stop.error))
-}
-
 fn show_closed(world: &World, closed: &Closed) -> String {
     let (stop, report) = match closed {
         Ok(report) => (None, report),
@@ -295,50 +305,5 @@ fn show_closed(world: &World, closed: &Closed) -> String {
         world.log.names(&report.unfinished),
         world.log.names(&report.never_started),
         world.log.names(&report.detached),
-    )
-}
-
-pub(crate) fn show_stats(stats: &Stats, words: &Words<'_>) -> String {
-    let all = [
-        ("accepted", stats.accepted),
-        ("started", stats.started),
-        ("ok", stats.ok),
-        ("failed", stats.failed),
-        ("cancelled", stats.cancelled),
-        ("released", stats.released),
-        ("ignored", stats.ignored),
-        ("refused", stats.refused),
-        ("late", stats.late),
-        ("duplicate", stats.duplicate),
-        ("stale", stats.stale),
-        ("queued", stats.queued),
-        ("running", stats.running),
-        ("held", stats.held),
-        ("in_flight", stats.in_flight),
-        ("concurrency", stats.concurrency),
-        ("capacity", stats.capacity),
-        ("oldest_age", stats.oldest_age.as_micros() as u64),
-    ];
-    let shown = |name: &str| {
-        let (_, value) = all.iter().find(|(other, _)| *other == name).expect("a field");
-        format!(" {name}={value}")
-    };
-    let fields: String = if words.plain.is_empty() {
-        all.iter().map(|(name, _)| shown(name)).collect()
-    } else {
-        words.plain.iter().map(|name| shown(name)).collect()
-    };
-    format!("stats{fields}")
-}
-
-pub(crate) fn show_blocked(blocked: Option<&Blocked>) -> String {
-    let Some(blocked) = blocked else { return "why_blocked none".to_owned() };
-    format!(
-        "why_blocked seq={} attempt={} age={} waiting={} state={}",
-        blocked.seq,
-        blocked.attempt,
-        blocked.age.as_micros(),
-        blocked.waiting,
-        blocked.state.name()
     )
 }

@@ -8,14 +8,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
-use inorder::{Blocked, Failure, InOrder, InOrderExt, Options, Stats};
+use inorder::builder::{Fallible, Key};
+use inorder::{Blocked, Failure, InOrder, InOrderExt, Options, OptionsError, Stats};
 
-use super::Subject;
 use super::handler::{Item, handle};
-use super::log::{Kind, shown};
-use super::processor::{show_blocked, show_stats};
+use super::log::{Kind, error_of, shown};
+use super::seen::{show_blocked, show_stats};
 use super::words::Words;
-use super::world::{Task, World};
+use super::world::{Task, VirtualClock, World};
+use super::{Subject, may_retry, retry, retry_after};
 
 /// What the source has, and how far it is.
 #[derive(Default)]
@@ -93,11 +94,11 @@ trait Results {
     fn why_blocked(&self) -> Option<Blocked>;
 }
 
-impl<H, F, K> Results for Pin<Box<InOrder<Source, H, F, K>>>
+impl<H, F, K> Results for Pin<Box<InOrder<Source, H, F, K, Fallible, VirtualClock>>>
 where
     H: FnMut(Item) -> F,
     F: Future<Output = Result<String, String>>,
-    K: inorder::Key<Item>,
+    K: Key<Item>,
 {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Failure<String>>>> {
         self.as_mut().poll_next(cx)
@@ -126,7 +127,11 @@ pub(crate) struct Streamed {
 }
 
 impl Streamed {
-    pub(crate) fn new(world: &Rc<World>, options: &Options, header: &Words<'_>) -> Self {
+    pub(crate) fn new(
+        world: &Rc<World>,
+        options: Options,
+        header: &Words<'_>,
+    ) -> Result<Self, OptionsError> {
         let feed = Rc::<RefCell<Feed>>::default();
         let source = Source::new(world, &feed);
         let handler = {
@@ -135,17 +140,45 @@ impl Streamed {
         };
         let results: Box<dyn Results> = if header.get("key").is_some() {
             let key = |item: &Item| item.key.clone();
-            Box::new(Box::pin(source.in_order_by_optional_key(options.clone(), key, handler)))
+            boxed(world, source.in_order_by_optional_key(options, key, handler), header)
         } else {
-            Box::new(Box::pin(source.in_order(options.clone(), handler)))
+            boxed(world, source.in_order(options, handler), header)
         };
+        // a stream that is refused leaves nothing behind
+        let results = results.inspect_err(|_| world.log.forget())?;
         let results = Rc::new(RefCell::new(Some(results)));
         let wanted = Rc::<Cell<u64>>::default();
-        let emits = header.get("on_failure") == Some("emit");
+        let emits = !matches!(header.get("on_failure"), None | Some("fail"));
         let task =
             world.spawn(drive(Rc::clone(world), Rc::clone(&results), Rc::clone(&wanted), emits));
-        Self { world: Rc::clone(world), feed, results, wanted, task }
+        Ok(Self { world: Rc::clone(world), feed, results, wanted, task })
     }
+}
+
+/// Gives a stream what the header says beyond its options.
+fn boxed<H, F, K>(
+    world: &Rc<World>,
+    results: InOrder<Source, H, F, K>,
+    header: &Words<'_>,
+) -> Result<Box<dyn Results>, OptionsError>
+where
+    H: FnMut(Item) -> F + 'static,
+    F: Future<Output = Result<String, String>> + 'static,
+    K: Key<Item> + 'static,
+{
+    let mut results = results
+        .clock(VirtualClock(Rc::clone(world)))
+        .retry_after(|error: &String| retry_after(error));
+    if let Some(retry) = retry(header) {
+        retry.check()?;
+        results = results.retry(retry, Item::clone);
+    }
+    if let Some(how) = header.get("retry_if") {
+        let how = how.to_owned();
+        results = results.retry_if(move |error, _| may_retry(Some(&how), error));
+    }
+    results.check()?;
+    Ok(Box::new(Box::pin(results)))
 }
 
 /// Answers the takes in turn; without any, lets the stream work on.
@@ -166,7 +199,7 @@ async fn drive(
             match next {
                 None => world.log.note(Kind::End, "end"),
                 Some(Err(failure)) if !emits => {
-                    let error = failure.error().expect("a handler's error");
+                    let error = error_of(&failure.kind);
                     world.log.note(Kind::Raised, format!("raised error={error}"));
                 }
                 Some(result) => world.log.note(Kind::Result, format!("result {}", shown(&result))),

@@ -1,10 +1,11 @@
 //! What a processor does with what the dispatcher tells.
 
-use super::{Items, Lent, Output, outcome};
+use super::{Items, Lent, Output};
 use crate::driver::effects::{Effects, Trash};
 use crate::driver::failure::{Failure, FailureKind};
+use crate::driver::letters::{End, Owed};
 use crate::driver::state::Slots;
-use crate::driver::stopping::{Leftover, Lost};
+use crate::driver::stopping::Lost;
 use crate::event::{Rest, Why};
 use crate::{Handle, Lane, Run, Seq};
 
@@ -32,44 +33,103 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
         }
     }
 
-    /// Why an item has no result.
-    fn failure(&self, handle: Handle, why: Why, failed: Option<Handle>, kept: I) -> Failure<E, I> {
-        let item = &self.items.items[handle.slot().index()];
-        let failure = |kind| Failure::new(kind, item.seq, item.attempt, kept);
-        match why {
+    /// Gives a result that was held to its ticket.
+    fn resolve(&mut self, slot: usize, value: R) {
+        let item = &mut self.items.items[slot];
+        self.effects.trash.extend(item.kept.take().map(Trash::Kept));
+        if let Some(pledge) = item.pledge.take() {
+            pledge.keep(Ok(value));
+            self.effects.pledges.push_back(pledge);
+        }
+    }
+
+    /// What the ticket of an item gets that has no result: its own error where it failed, else why it has none.
+    fn end(&mut self, slot: usize, why: Why, failed: Option<Handle>) -> End<E> {
+        let item = &mut self.items.items[slot];
+        let is_its_own = match why {
+            Why::Skipped | Why::DeadLettered => true,
+            // a callback failed over it
+            Why::Failure => item.is_halted,
+            Why::AttemptTimeout
+            | Why::DeadlineExceeded
+            | Why::Cancelled
+            | Why::Closed
+            | Why::KeyHalted
+            | Why::HandedBack
+            | Why::Fenced => false,
+        };
+        let output = item.output.take();
+        match output {
+            Some(Output::Failed(kind)) if is_its_own => {
+                return End { kind: Some(kind), cause: None };
+            }
+            output => self.effects.trash.extend(output.map(Trash::Output)),
+        }
+        if is_its_own {
+            // a callback has it in its hands
+            return End { kind: None, cause: None };
+        }
+        let (kind, cause) = match why {
+            Why::Cancelled => (FailureKind::Cancelled, None),
+            Why::KeyHalted => (FailureKind::KeyHalted, None),
+            Why::Failure => (FailureKind::Closed, self.items.cause(failed)),
             Why::Closed
             | Why::AttemptTimeout
             | Why::DeadlineExceeded
             | Why::Skipped
             | Why::DeadLettered
-            | Why::KeyHalted
             | Why::HandedBack
-            | Why::Fenced => failure(FailureKind::Closed),
-            Why::Cancelled => failure(FailureKind::Cancelled),
-            Why::Failure => failure(FailureKind::Closed).because_of(self.items.cause(failed)),
+            | Why::Fenced => (FailureKind::Closed, None),
+        };
+        End { kind: Some(kind), cause }
+    }
+
+    /// Gives a ticket its end, or leaves it until the callback is over that has its failure in its hands.
+    fn finish(&mut self, handle: Handle, end: End<E>, rest: Option<Rest>) {
+        let slot = handle.slot().index();
+        let item = &mut self.items.items[slot];
+        let Some(pledge) = item.pledge.take() else { return };
+        let owed = Owed { handle, seq: item.seq, attempt: item.attempt, pledge, end, rest };
+        match item.kept.take() {
+            None => {
+                self.items.uncopied += usize::from(owed.is_reported());
+                self.items.owed.push(owed);
+            }
+            Some(kept) => {
+                self.items.uncopied += usize::from(owed.is_reported());
+                self.items.pay(owed, kept, None, self.effects);
+            }
         }
     }
 }
 
 impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
-    fn signal(&mut self, run: Run) {
-        let item = &mut self.items.items[run.handle.slot().index()];
-        if item.payload.is_some() {
-            item.is_stopped = true;
+    fn signal(&mut self, run: Run, why: Why) {
+        let item = &self.items.items[run.handle.slot().index()];
+        // whether it may be tried again is asked by the driver
+        if item.begun != run.attempt && !why.is_timeout() {
             self.items.unbegun.push(run);
         } else {
-            self.items.signals.push(run);
+            self.items.signals.push((run, why));
         }
     }
 
-    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>) {
+    fn expired(&mut self, handle: Handle) {
         let item = &mut self.items.items[handle.slot().index()];
-        self.effects.trash.extend(item.payload.take().map(Trash::Payload));
-        let output = item.output.take();
-        let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
-        pledge.keep(Err(self.failure(handle, why, failed, kept)));
-        self.effects.pledges.push_back(pledge);
-        self.effects.trash.extend(output.map(Trash::Output));
+        let over = Output::Failed(FailureKind::DeadlineExceeded);
+        self.effects.trash.extend(item.output.replace(over).map(Trash::Output));
+    }
+
+    fn halted(&mut self, handle: Handle) {
+        self.items.items[handle.slot().index()].is_halted = true;
+        self.items.halts.push(handle);
+    }
+
+    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>) {
+        let slot = handle.slot().index();
+        self.effects.trash.extend(self.items.items[slot].payload.take().map(Trash::Payload));
+        let end = self.end(slot, why, failed);
+        self.finish(handle, end, None);
     }
 
     fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>) {
@@ -78,45 +138,36 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
             self.bring_back(lent);
             return;
         }
-        let item = &mut self.items.items[handle.slot().index()];
-        let (seq, attempt) = (item.seq, item.attempt);
-        let (payload, output) = (item.payload.take(), item.output.take());
+        let slot = handle.slot().index();
+        let item = &mut self.items.items[slot];
         // what is lent is on its way, and comes back by itself
-        let (Some(kept), Some(pledge)) = (item.kept.take(), item.pledge.take()) else { return };
-        let result = match (why, output) {
-            (None, Some(output)) => {
-                let (result, kept) = outcome(output, seq, attempt, kept);
-                self.effects.trash.extend(kept.map(Trash::Kept));
-                result
+        if item.pledge.is_none() || item.kept.is_none() && !item.is_out {
+            return;
+        }
+        let (seq, was_begun, payload) = (item.seq, item.begun > 0, item.payload.take());
+        let mut rest = Some(rest).filter(|rest| *rest != Rest::Settled);
+        if rest.is_some() && !was_begun {
+            // one that had its turn to start and was not begun counts as never started, too
+            self.items.report.never_started.extend(payload.map(|payload| (seq, payload)));
+            rest = None;
+        } else {
+            self.effects.trash.extend(payload.map(Trash::Payload));
+        }
+        match (why, self.items.items[slot].output.take()) {
+            (None, Some(Output::Ok(value))) => self.resolve(slot, value),
+            (None, Some(Output::Failed(kind))) => {
+                self.finish(handle, End { kind: Some(kind), cause: None }, rest);
             }
             (why, output) => {
-                self.effects.trash.extend(output.map(Trash::Output));
-                Err(self.failure(handle, why.unwrap_or(Why::Closed), failed, kept))
-            }
-        };
-        match (rest, payload, result) {
-            (Rest::Unfinished | Rest::Detached, None, Err(failure)) => {
-                let is_detached = rest == Rest::Detached;
-                self.items.uncopied += 1;
-                self.items.unfinished.push(Leftover { pledge, failure, is_detached });
-                return;
-            }
-            // one that had its turn to start and was not begun counts as never started, too
-            (Rest::NeverStarted | Rest::Unfinished, Some(payload), result) => {
-                self.items.report.never_started.push((seq, payload));
-                pledge.keep(result);
-            }
-            // settled: what was cancelled before it started has its payload still
-            (_, payload, result) => {
-                self.effects.trash.extend(payload.map(Trash::Payload));
-                pledge.keep(result);
+                self.items.items[slot].output = output;
+                let end = self.end(slot, why.unwrap_or(Why::Closed), failed);
+                self.finish(handle, end, rest);
             }
         }
-        self.effects.pledges.push_back(pledge);
     }
 
     fn lane_idle(&mut self, lane: Lane) {
-        self.effects.trash.extend(self.items.lanes.forget(lane).map(Trash::Key));
+        self.effects.trash.extend(self.items.lanes.leave(lane).map(Trash::Key));
     }
 
     fn lost(&mut self, first: Seq, last: Seq) {

@@ -1,0 +1,144 @@
+//! Builds the processor of a scenario.
+
+use std::rc::Rc;
+
+use inorder::builder::{Delivery, Halts, Receiver};
+use inorder::{Builder, Failure, Options, OptionsError, Processor};
+
+use super::handler::{Item, handle, settled};
+use super::log::{Kind, error_of, shown};
+use super::processor::{Keyed, Processed};
+use super::words::Words;
+use super::world::{VirtualClock, World};
+use super::{Subject, may_retry, retry, retry_after};
+
+/// The name under which the steps `deliver` and `deliver_fail` settle.
+pub(crate) const DELIVERY: &str = "on_result";
+
+/// The name under which the steps `received` and `receive_fail` settle.
+pub(crate) fn letter(item: &str) -> String {
+    format!("dead letter of {item}")
+}
+
+type Built = Result<Box<dyn Subject>, OptionsError>;
+
+/// A builder under way.
+type Parts<H, Q, D, L, N> = Builder<Item, String, String, H, Q, Item, VirtualClock, D, L, N>;
+
+pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> Built {
+    let handler = {
+        let world = Rc::clone(world);
+        move |item| handle(&world, item)
+    };
+    let mut builder = Processor::builder(handler)
+        .options(options)
+        .keep_items(Item::clone)
+        .clock(VirtualClock(Rc::clone(world)))
+        .retry_after(|error: &String| retry_after(error));
+    if let Some(retry) = retry(header) {
+        builder = builder.retry(retry, Item::clone);
+    }
+    if let Some(how) = header.get("retry_if") {
+        let how = how.to_owned();
+        builder = builder.retry_if(move |error, _| may_retry(Some(&how), error));
+    }
+    if header.get("sequenced") == Some("true") {
+        builder = builder.sequenced(header.number("start").unwrap_or(0));
+    }
+    if header.get("key").is_none() {
+        return with_receiver(world, builder, header);
+    }
+    let builder = builder.optional_key(|item: &Item| item.key.clone());
+    let Some(how) = header.get("on_halt") else { return with_receiver(world, builder, header) };
+    let (world_of_halts, is_raised) = (Rc::clone(world), how == "raise");
+    let on_halt = move |failure: &Failure<String, Item>| {
+        note(&world_of_halts, Kind::OnHalt, failure);
+        if is_raised { Err("on_halt".to_owned()) } else { Ok(()) }
+    };
+    with_receiver(world, builder.on_halt(on_halt), header)
+}
+
+fn note(world: &World, kind: Kind, failure: &Failure<String, Item>) {
+    let (attempt, item) = (failure.attempt, &failure.item.name);
+    let text = format!("attempt={attempt} item={item} error={}", error_of(&failure.kind));
+    world.log.note_item(kind, item, text);
+}
+
+fn with_receiver<H, F, Q, D, L, N>(
+    world: &Rc<World>,
+    builder: Parts<H, Q, D, L, N>,
+    header: &Words<'_>,
+) -> Built
+where
+    H: FnMut(Item) -> F + 'static,
+    F: Future<Output = Result<String, String>> + 'static,
+    Q: Keyed,
+    D: Delivery<String, String, Item> + 'static,
+    L: Receiver<String, Item> + 'static,
+    N: Halts<String, Item> + 'static,
+{
+    let Some(how) = header.get("dead_letter") else {
+        return with_delivery(world, builder, header);
+    };
+    let (world_of_letters, waits) = (Rc::clone(world), how == "async");
+    let receive = async move |failure: &Failure<String, Item>| {
+        note(&world_of_letters, Kind::DeadLetter, failure);
+        if !waits {
+            return Ok(());
+        }
+        settled(&world_of_letters, &letter(&failure.item.name)).await.map(drop)
+    };
+    with_delivery(world, builder.dead_letter(receive), header)
+}
+
+fn with_delivery<H, F, Q, D, L, N>(
+    world: &Rc<World>,
+    builder: Parts<H, Q, D, L, N>,
+    header: &Words<'_>,
+) -> Built
+where
+    H: FnMut(Item) -> F + 'static,
+    F: Future<Output = Result<String, String>> + 'static,
+    Q: Keyed,
+    D: Delivery<String, String, Item> + 'static,
+    L: Receiver<String, Item> + 'static,
+    N: Halts<String, Item> + 'static,
+{
+    let called = {
+        let world = Rc::clone(world);
+        move |result: &_| world.log.note(Kind::OnResult, format!("on_result {}", shown(result)))
+    };
+    match header.get("on_result") {
+        None => finish(world, builder, header),
+        Some("at_once") => finish(world, builder.on_result(called), header),
+        Some("async") => {
+            let inner = Rc::clone(world);
+            let called = async move |result: &_| {
+                called(result);
+                settled(&inner, DELIVERY).await.map(drop)
+            };
+            finish(world, builder.on_result_async(called), header)
+        }
+        Some(how) => panic!("no on_result={how}"),
+    }
+}
+
+fn finish<H, F, Q, D, L, N>(
+    world: &Rc<World>,
+    builder: Parts<H, Q, D, L, N>,
+    header: &Words<'_>,
+) -> Built
+where
+    H: FnMut(Item) -> F + 'static,
+    F: Future<Output = Result<String, String>> + 'static,
+    Q: Keyed,
+    D: Delivery<String, String, Item> + 'static,
+    L: Receiver<String, Item> + 'static,
+    N: Halts<String, Item> + 'static,
+{
+    builder.check()?;
+    let (processor, driver) = builder.build();
+    world.spawn(driver);
+    let fails = header.get("on_failure") == Some("fail");
+    Ok(Box::new(Processed::new(world, processor, fails)))
+}
