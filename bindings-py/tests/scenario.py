@@ -465,5 +465,7 @@ def play(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     return lines, player.reported
 
 
-def is_skipped(path: Path) -> bool:
-    return any(line.startswith("# skip python:") for line in path.read_text().splitlines())
+def reasons_to_skip(path: Path) -> list[str]:
+    """What this language does not have, or cannot express."""
+    mark = "# skip python: "
+    return [line.removeprefix(mark) for line in path.read_text().splitlines() if line.startswith(mark)]

@@ -7,10 +7,13 @@ import scenario
 
 TESTS = Path(__file__).parents[2] / "tests"
 FILES = [
-    pytest.param(path, id=f"{path.parent.name}/{path.stem}")
+    pytest.param(
+        path,
+        id=f"{path.parent.name}/{path.stem}",
+        marks=[pytest.mark.skip(reason=reason) for reason in scenario.reasons_to_skip(path)],
+    )
     for folder in ("scenarios", "failures")
     for path in sorted((TESTS / folder).glob("*.txt"))
-    if not scenario.is_skipped(path)
 ]
 
 
@@ -22,4 +25,4 @@ def test_the_transcript_is_the_file(path):
 
 
 def test_there_are_scenarios():
-    assert len(FILES) >= 30
+    assert sum(not param.marks for param in FILES) >= 30

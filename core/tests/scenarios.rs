@@ -91,7 +91,7 @@ fn retry(header: &Words<'_>) -> Option<Retry> {
 }
 
 /// Whether `retry_if=HOW` lets an attempt be tried again.
-fn may_retry(how: Option<&str>, error: FailureKind<&String>) -> bool {
+fn may_retry(how: Option<&str>, error: &FailureKind<&String>) -> bool {
     match how {
         None => true,
         Some("on") => !matches!(error, FailureKind::Handler(error) if error.starts_with("fatal")),

@@ -12,10 +12,9 @@ const NUMBERS = new Set(["concurrency", "capacity", "start", "wrap"]);
 const TIMES = new Set(["timeout", "total_timeout", "gap_timeout", "gap_warning"]);
 const FLAGS = new Set(["ordered", "sequenced"]);
 
-/** The text of a file in, its transcript out; undefined where it is not for this language. */
+/** The text of a file in, its transcript out. */
 export async function run(text) {
   const lines = text.trimEnd().split("\n");
-  if (lines.some((line) => line.startsWith("# skip javascript:"))) return undefined;
   const clock = new VirtualClock();
   await clock.install();
   try {

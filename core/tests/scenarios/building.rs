@@ -40,7 +40,7 @@ pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> 
     }
     if let Some(how) = header.get("retry_if") {
         let how = how.to_owned();
-        builder = builder.retry_if(move |error, _| may_retry(Some(&how), error));
+        builder = builder.retry_if(move |error, _| may_retry(Some(&how), &error));
     }
     if header.get("sequenced") == Some("true") {
         builder = builder.sequenced(header.number("start").unwrap_or(0));

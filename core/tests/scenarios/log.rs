@@ -146,7 +146,7 @@ pub(crate) fn error_of(kind: &FailureKind<String>) -> &str {
         FailureKind::AttemptTimeout => "attempt_timeout",
         FailureKind::DeadlineExceeded => "deadline_exceeded",
         FailureKind::KeyHalted => "key_halted",
-        _ => panic!("no error: {kind}"),
+        FailureKind::Cancelled | FailureKind::Closed | _ => panic!("no error: {kind}"),
     }
 }
 
@@ -157,7 +157,12 @@ pub(crate) fn ticket_shown<I>(result: &Result<String, Failure<String, I>>) -> St
         Err(failure) => match &failure.kind {
             FailureKind::Cancelled => "cancelled".to_owned(),
             FailureKind::Closed => "closed".to_owned(),
-            kind => format!("error={}", error_of(kind)),
+            FailureKind::Handler(_)
+            | FailureKind::Stopped(_)
+            | FailureKind::AttemptTimeout
+            | FailureKind::DeadlineExceeded
+            | FailureKind::KeyHalted
+            | _ => format!("error={}", error_of(&failure.kind)),
         },
     }
 }

@@ -8,15 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use inorder::builder::{MaybeClock, SequenceKey};
 use inorder::{
-    Discard, Gap, InOrderExt, MaybeClock, OnGap, OnRestart, OptionsError, Resequence, Resequenced,
-    Seq, SequenceKey, SequencerOptions, Stats,
+    Discard, Gap, InOrderExt, OnGap, OnRestart, OptionsError, Resequence, Resequenced, Seq,
+    SequencerOptions, Stats,
 };
 
 use super::Subject;
 use super::handler::Item;
 use super::log::Kind;
-use super::processor::show_stats;
+use super::seen::show_stats;
 use super::stream::{Feed, Source};
 use super::words::Words;
 use super::world::{Task, VirtualClock, World};

@@ -11,7 +11,7 @@ pub(crate) fn because(stop: Option<&Stop<String>>) -> String {
         StopKind::Error(error) => error.as_str(),
         StopKind::AttemptTimeout => "attempt_timeout",
         StopKind::DeadlineExceeded => "deadline_exceeded",
-        kind => panic!("no error: {kind}"),
+        StopKind::Panicked | _ => panic!("no error: {stop}"),
     };
     format!(" error={error}")
 }

@@ -138,7 +138,7 @@ impl Streamed {
             let world = Rc::clone(world);
             move |item| handle(&world, item)
         };
-        let results: Box<dyn Results> = if header.get("key").is_some() {
+        let results = if header.get("key").is_some() {
             let key = |item: &Item| item.key.clone();
             boxed(world, source.in_order_by_optional_key(options, key, handler), header)
         } else {
@@ -175,7 +175,7 @@ where
     }
     if let Some(how) = header.get("retry_if") {
         let how = how.to_owned();
-        results = results.retry_if(move |error, _| may_retry(Some(&how), error));
+        results = results.retry_if(move |error, _| may_retry(Some(&how), &error));
     }
     results.check()?;
     Ok(Box::new(Box::pin(results)))
