@@ -291,6 +291,8 @@ impl Sequencer {
     /// both ends inclusive. The first number is then the one after the watermark; `None`: as the options say. Numbers
     /// that were done count as arrived, and an arrival is [`Restored`](Insert::Restored).
     ///
+    /// Of a [`Checkpoint`](crate::Checkpoint): `restore(checkpoint.position(), checkpoint.runs())`.
+    ///
     /// To be called before anything else; false, and nothing changes, where something has arrived or left.
     pub fn restore(
         &mut self,

@@ -303,6 +303,23 @@ fn what_was_done_before_counts_as_arrived() {
 }
 
 #[test]
+fn a_checkpoint_says_what_was_done_before() {
+    let mut watermark = crate::Watermark::new();
+    for id in 0..6 {
+        assert!(watermark.receive(id).is_ok());
+    }
+    for id in [0, 1, 3, 4] {
+        assert!(watermark.complete_id(id));
+    }
+    let checkpoint = watermark.checkpoint();
+    let mut s = sequencer(options());
+    assert!(s.restore(checkpoint.position(), checkpoint.runs()));
+    let said = ["late", "ready", "restored", "restored", "ready"];
+    assert_eq!(insert(&mut s, T0, [1, 2, 3, 4, 5]), said);
+    assert_eq!(drain(&mut s), [Item(2), Item(5)]);
+}
+
+#[test]
 fn what_follows_the_watermark_at_once_is_passed() {
     let mut s = sequencer(options());
     assert!(s.restore(Some(9), [(10, 11)]));
