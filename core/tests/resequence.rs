@@ -163,6 +163,43 @@ fn what_does_not_come_in_time_is_given_up_in_its_place() {
     assert_eq!((s.lost(), s.stats().released), (2, 3));
 }
 
+/// Time that goes on while one looks for how long to sleep.
+#[derive(Clone, Default)]
+struct Jumping(Rc<Cell<u64>>);
+
+struct Jump(Jumping, u64);
+
+impl Clock for Jumping {
+    type Sleep = Jump;
+
+    fn now(&self) -> Time {
+        Time::from_micros(self.0.get())
+    }
+
+    fn sleep_until(&self, deadline: Time) -> Jump {
+        Jump(self.clone(), deadline.as_micros())
+    }
+}
+
+impl Future for Jump {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        let before = self.0.0.replace(self.1);
+        assert!(before < self.1, "the time was not read again");
+        Poll::Ready(())
+    }
+}
+
+#[test]
+fn a_sleep_that_is_over_at_once_is_no_reason_to_wait() {
+    let wire = Wire::default();
+    let mut s = pin!(wire.end().resequence(skipping(100), |x| *x).clock(Jumping::default()));
+    wire.send([1]);
+    assert_eq!(poll(s.as_mut()), lost(0, 0));
+    assert_eq!(poll(s.as_mut()), item(1));
+}
+
 #[test]
 fn what_came_before_it_was_looked_at_is_not_given_up() {
     let (wire, clock) = (Wire::default(), Virtual::default());
