@@ -50,7 +50,10 @@ impl Dispatcher {
                 for index in self.sources.indices().collect::<Vec<_>>() {
                     self.end_source(index);
                 }
-                for lane in self.halted_lanes().collect::<Vec<_>>() {
+                // an abort reports them, as it passes nothing
+                let is_abort = timeout.is_some_and(|timeout| timeout.is_zero());
+                let halted = self.halted_lanes().filter(|_| !is_abort).collect::<Vec<_>>();
+                for lane in halted {
                     if let Some(slot) = self.owner_of(lane) {
                         self.settle_halted(slot);
                     }

@@ -180,7 +180,9 @@ impl Naive {
                 for index in self.open_sources() {
                     self.end_source(index);
                 }
-                for lane in self.halted_lanes() {
+                // at an abort nothing is passed: they are reported
+                let is_abort = timeout == Some(Duration::ZERO);
+                for lane in self.halted_lanes().into_iter().filter(|_| !is_abort) {
                     if let Some(at) = self.halted_in(lane) {
                         self.settle_halted(self.items[at].handle);
                     }
