@@ -348,7 +348,10 @@ fn told(event: Event) -> [i32; WIDTH] {
         Event::Room { .. } => [ROOM, 0, 0, 0, 0],
         Event::LaneIdle { lane } => [LANE_IDLE, lane.number() as i32, 0, 0, 0],
         Event::Drained { .. } => [DRAINED, 0, 0, 0, 0],
-        _ => [OTHER, 0, 0, 0, 0],
+        // of options that are not offered here
+        Event::Expired { .. } | Event::Halted { .. } | Event::Completed { .. } | _ => {
+            [OTHER, 0, 0, 0, 0]
+        }
     }
 }
 

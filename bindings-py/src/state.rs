@@ -388,7 +388,8 @@ impl State {
             Event::Room { .. } => self.offers.room = Some(0),
             Event::LaneIdle { lane } => self.lane_idle(lane),
             Event::Drained { .. } => self.is_drained = true,
-            _ => {}
+            // of options that are not offered here
+            Event::Expired { .. } | Event::Halted { .. } | Event::Completed { .. } | _ => {}
         }
     }
 
