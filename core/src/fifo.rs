@@ -23,7 +23,7 @@ pub(crate) trait Chain {
 }
 
 /// The line, the queues of the lanes, and the settled of an unordered source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Work {}
 
 impl Chain for Work {
@@ -39,7 +39,7 @@ impl Chain for Work {
 }
 
 /// The order of acceptance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Order {}
 
 impl Chain for Order {
@@ -55,7 +55,7 @@ impl Chain for Order {
 }
 
 /// A doubly linked list of slots.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fifo<C> {
     head: u32,
     tail: u32,

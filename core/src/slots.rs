@@ -72,7 +72,7 @@ pub(crate) struct Item {
 }
 
 /// The items by slot number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slots {
     items: Vec<Item>,
     /// The first free slot: they are linked by `work.next`.

@@ -10,7 +10,7 @@ use crate::time::{Time, whole_micros};
 
 /// A time limit that is the same for all items: what was armed first is due first, so that a list will do and every
 /// call is O(1). (A heap with lazy deletion keeps what has long ended, until its time comes.)
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limit {
     micros: u64,
     head: u32,

@@ -24,6 +24,8 @@ mod seen;
 mod steps;
 #[path = "model/stopping.rs"]
 mod stopping;
+#[path = "model/waits.rs"]
+mod waits;
 #[path = "model/watch.rs"]
 mod watch;
 
@@ -33,7 +35,7 @@ use config::Config;
 use pair::Pair;
 use steps::{Lots, Mix, Step};
 
-const STEPS: u64 = 200_000;
+const STEPS: u64 = 1_000_000;
 
 fn environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| {

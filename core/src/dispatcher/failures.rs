@@ -18,7 +18,7 @@ use crate::timers::{Alarm, Kind};
 pub(super) struct Trouble {
     handle: Handle,
     /// The attempts before its key was resumed: the allowance of retries begins there.
-    attempts_before: u32,
+    pub(super) attempts_before: u32,
     /// The attempts to hand it over.
     pub(super) hand_overs: u32,
     /// When it is tried or handed over again, until that starts.
@@ -26,7 +26,7 @@ pub(super) struct Trouble {
 }
 
 /// By slot: as long as the highest slot of an item that ever failed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Troubles(Vec<Trouble>);
 
 impl Troubles {

@@ -11,7 +11,7 @@ use crate::fifo::{Fifo, Work};
 use crate::ids::Lane;
 use crate::slots::{NIL, State};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct LaneState {
     /// The item in the line or running, or no slot.
     owner: u32,
@@ -21,7 +21,7 @@ struct LaneState {
 }
 
 /// All lanes that the host has numbered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lanes {
     lanes: Vec<LaneState>,
 }
@@ -94,6 +94,12 @@ impl Dispatcher {
     pub(super) fn owner_of(&self, lane: Lane) -> Option<u32> {
         let owner = self.lanes.lanes.get(lane.number() as usize)?.owner;
         (owner != NIL).then_some(owner)
+    }
+
+    /// How many lanes were numbered, and how many of each came early.
+    pub(super) fn early_in_lanes(&self) -> impl Iterator<Item = (Lane, u32)> + '_ {
+        let numbers = (0..).map_while(Lane::new);
+        numbers.zip(&self.lanes.lanes).map(|(lane, state)| (lane, state.early))
     }
 
     /// The items that wait behind the owner of a lane.

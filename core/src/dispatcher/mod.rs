@@ -11,6 +11,7 @@
 mod admission;
 mod alarms;
 mod attempts;
+mod canonical;
 mod failures;
 mod lanes;
 mod ownership;
@@ -75,7 +76,7 @@ use sources::Sources;
 /// }
 /// # Ok::<(), inorder::OptionsError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Dispatcher {
     concurrency: u32,
     capacity: u32,

@@ -13,7 +13,7 @@ use crate::stats::{Blocked, BlockedState, Stats};
 use crate::time::Time;
 
 /// The counters and gauges behind [`Stats`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) accepted: u64,
     pub(super) started: u64,

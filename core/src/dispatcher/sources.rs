@@ -14,7 +14,7 @@ use crate::time::Time;
 use crate::timers::Alarm;
 
 /// One source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SourceState {
     /// What it is known by; [`Source::NONE`] while it is not open.
     id: Source,
@@ -120,7 +120,7 @@ pub(super) enum Cut {
 }
 
 /// The reorder buffer of a source whose caller gives the numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sequenced {
     pub(super) sequencer: Sequencer,
     /// The slots of items that came early, by the remainder of their number.
@@ -132,7 +132,7 @@ pub(super) struct Sequenced {
 }
 
 /// All sources, by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
     sources: Vec<SourceState>,
     free: Vec<u32>,
@@ -201,6 +201,14 @@ impl Sources {
     pub(super) fn get(&self, source: Source) -> Option<(u32, &SourceState)> {
         let state = self.sources.get(source.index() as usize)?;
         if state.id == source { Some((source.index(), state)) } else { None }
+    }
+
+    /// All there ever were, open or not, and the place of each among them by its last start.
+    pub(super) fn by_last_start(&self) -> impl Iterator<Item = (&SourceState, usize, bool)> + '_ {
+        self.sources.iter().map(|source| {
+            let before = self.sources.iter().filter(|other| other.last_start < source.last_start);
+            (source, before.count(), source.in_heads)
+        })
     }
 
     /// Takes an item out of its source, which is given back.

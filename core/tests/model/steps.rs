@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use inorder::{OnFailure, Outcome, Resume};
 
-use crate::config::{Config, Retrying, mixed};
+use crate::config::{Config, Retrying};
+use crate::waits::mixed;
 
 /// One command. Items and sources are picked by number from those there are, so that what is left of a run after
 /// some of it was dropped still means something.
