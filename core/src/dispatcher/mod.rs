@@ -342,7 +342,7 @@ impl Dispatcher {
     // commands: results
 
     /// Says that a result which was lent is taken: its unit of capacity comes back. False where it is not lent.
-    #[inline]
+    #[inline(always)]
     pub fn released(&mut self, now: Time, handle: Handle) -> bool {
         self.advance_clock(now);
         self.take_back(handle)

@@ -158,7 +158,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
     /// tells those who wait for it.
     pub(super) fn settle(&mut self, state: &mut State, effects: &mut Effects<T, R, E, Q, I>) {
         loop {
-            state.drain(&mut Draining { items: self, effects });
+            state.drain_all(&mut Draining { items: self, effects });
             if let Some(run) = self.unbegun.pop() {
                 state.stop_unbegun(run, Outcome::Cancelled);
                 continue;

@@ -1,6 +1,8 @@
 //! A stream as source: what is read of it is run, and what comes of that is given out in order.
 
-use std::hash::{Hash, RandomState};
+mod cells;
+
+use std::hash::Hash;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,14 +11,15 @@ use pin_project_lite::pin_project;
 
 use super::attempt::{Attempts, Round};
 use super::clock::{MaybeClock, NoClock, Timer};
-use super::key::{Hashed, Key, Lanes};
-use super::state::{Slots, State};
+use super::key::Key;
+use super::state::State;
 use super::trials::Trials;
-use crate::event::{Rest, Why};
+use crate::event::Why;
 use crate::{
-    Completion, Handle, Lane, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, Seq,
-    SourceOptions, Time, What,
+    Completion, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, Seq, SourceOptions,
+    Time, What,
 };
+use cells::{Cell, Cells};
 
 pin_project! {
     /// A stream, its handler, and what runs.
@@ -38,34 +41,21 @@ struct Work<T, F: Future, Q, C: MaybeClock> {
     trials: Trials<T, F::Output>,
     options: Options,
     timer: Timer<C>,
-    /// Something was asked for.
-    is_started: bool,
+    stage: Stage,
     /// The next result: kept here, as a panic may go through the poll that was to give it out.
     lent: Option<Release>,
-    /// Nothing more comes out.
-    is_over: bool,
     /// A panic has cost an item.
     lost_one: bool,
 }
 
-/// What there is of each item, by slot.
-struct Cells<T, O, Q> {
-    cells: Vec<Cell<T, O>>,
-    lanes: Lanes<Q>,
-    hasher: RandomState,
-    signals: Vec<(Run, Why)>,
-}
-
-enum Cell<T, O> {
-    Empty,
-    /// It waits to be begun.
-    Waiting(T),
-    /// It was begun with a copy, and may be begun again.
-    Begun(T),
-    /// Its handler came to an end.
-    Done(O),
-    /// Its time was over. It is kept where it may be begun again.
-    TimedOut(Why, Option<T>),
+/// How far a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was asked for.
+    New,
+    Open,
+    /// Nothing more comes out.
+    Over,
 }
 
 /// When an attempt that was begun ends.
@@ -90,22 +80,15 @@ where
 {
     pub(super) fn new(source: S, options: Options, key: K, handler: H) -> Self {
         let state = State::new(&options, SourceOptions::new().keyed(K::KEYED));
-        let cells = Cells {
-            cells: Vec::new(),
-            lanes: Lanes::default(),
-            hasher: RandomState::new(),
-            signals: Vec::new(),
-        };
         let work = Work {
             state,
-            cells,
+            cells: Cells::default(),
             attempts: Attempts::new(options.concurrency),
             trials: Trials::default(),
             options,
             timer: Timer::new(NoClock),
-            is_started: false,
+            stage: Stage::New,
             lent: None,
-            is_over: false,
             lost_one: false,
         };
         Self { source: Some(source), handler, key, work }
@@ -122,21 +105,9 @@ where
     /// Gives it a clock, before anything is asked of it.
     pub(super) fn with_clock<P: MaybeClock>(self, clock: P) -> Pipeline<S, H, F, K, P> {
         let Self { source, handler, key, work } = self;
-        let Work { state, cells, attempts, trials, options, is_started, lent, .. } = work;
-        let Work { is_over, lost_one, .. } = work;
+        let Work { state, cells, attempts, trials, options, stage, lent, lost_one, .. } = work;
         let timer = Timer::new(clock);
-        let work = Work {
-            state,
-            cells,
-            attempts,
-            trials,
-            options,
-            timer,
-            is_started,
-            lent,
-            is_over,
-            lost_one,
-        };
+        let work = Work { state, cells, attempts, trials, options, timer, stage, lent, lost_one };
         Pipeline { source, handler, key, work }
     }
 
@@ -146,7 +117,7 @@ where
     /// Where something was, or the options make no sense.
     pub(super) fn retry(&mut self, retry: Retry, again: fn(&S::Item) -> S::Item) {
         let work = &mut self.work;
-        assert!(!work.is_started, "a stream is told how to try again before it is polled");
+        assert!(work.stage == Stage::New, "a stream is told how to try again before it is polled");
         work.options = work.options.clone().retry(retry);
         work.trials.again = Some(again);
         work.state = State::new(&work.options, SourceOptions::new().keyed(K::KEYED));
@@ -167,7 +138,7 @@ where
 {
     /// Items inside, and those that the source still has: at least, and at most.
     pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.work.is_over {
+        if self.work.stage == Stage::Over {
             return (0, Some(0));
         }
         let inside = self.work.state.len();
@@ -187,15 +158,14 @@ where
         cx: &mut Context<'_>,
         outcome: impl Fn(&F::Output) -> Outcome,
     ) -> Poll<Option<Emitted<F::Output>>> {
-        if self.work.is_over {
+        if self.work.stage != Stage::Open && !self.as_mut().project().work.start() {
             return Poll::Ready(None);
         }
-        self.as_mut().project().work.start();
         let release = ready!(self.as_mut().advance(cx, outcome, true));
         let mut this = self.project();
         let work = this.work;
         let Some(release) = release else {
-            work.is_over = true;
+            work.stage = Stage::Over;
             return Poll::Ready(None);
         };
         let is_fatal = release.what == What::Failed && work.state.failed() == Some(release.handle);
@@ -210,14 +180,15 @@ where
         work.drain();
         if is_fatal {
             // the last thing that comes out
-            work.is_over = true;
+            work.stage = Stage::Over;
         }
         let output = match output {
             Cell::Done(output) => Ok(output),
-            Cell::TimedOut(why, _) => Err(why),
-            Cell::Empty | Cell::Waiting(_) | Cell::Begun(_) => {
-                unreachable!("the result that is lent is in its cell")
-            }
+            other @ (Cell::Empty
+            | Cell::Waiting(_)
+            | Cell::Begun(_)
+            | Cell::TimedOutKept(_)
+            | Cell::TimedOut(_)) => Err(other.why_timed_out()),
         };
         Poll::Ready(Some(Emitted { output, seq: release.seq, attempt: release.attempt }))
     }
@@ -228,7 +199,7 @@ where
         cx: &mut Context<'_>,
         outcome: impl Fn(&F::Output) -> Outcome,
     ) -> Poll<()> {
-        if self.work.is_over || !self.work.is_started {
+        if self.work.stage != Stage::Open {
             return Poll::Ready(());
         }
         self.advance(cx, outcome, false).map(|_| ())
@@ -320,26 +291,24 @@ impl<S: Stream, H, F: Future, K: Key<S::Item>, C: MaybeClock> Pipeline<S, H, F, 
 
     /// Whether the end was told.
     pub(super) fn is_over(&self) -> bool {
-        self.work.is_over
+        self.work.stage == Stage::Over
     }
 }
 
 impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
-    #[inline]
-    fn start(&mut self) {
-        if !self.is_started {
-            self.start_first();
-        }
-    }
-
+    /// Begins, unless it is over.
+    ///
     /// # Panics
     /// Where an option needs what was not given.
     #[cold]
-    fn start_first(&mut self) {
-        if let Err(error) = self.check() {
-            panic!("{error}");
+    fn start(&mut self) -> bool {
+        if self.stage == Stage::New {
+            if let Err(error) = self.check() {
+                panic!("{error}");
+            }
+            self.stage = Stage::Open;
         }
-        self.is_started = true;
+        self.stage == Stage::Open
     }
 
     fn check(&self) -> Result<(), OptionsError> {
@@ -378,7 +347,11 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     /// Drains, and stops what was signalled.
     #[inline(always)]
     fn drain(&mut self) {
-        self.state.drain(&mut self.cells);
+        if C::HAS_TIME {
+            self.state.drain_all(&mut self.cells);
+        } else {
+            self.state.drain(&mut self.cells);
+        }
         if !self.cells.signals.is_empty() {
             self.stop_signalled();
         }
@@ -388,7 +361,7 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     fn stop_signalled(&mut self) {
         while let Some((run, why)) = self.cells.signals.pop() {
             self.stop(run, why);
-            self.state.drain(&mut self.cells);
+            self.state.drain_all(&mut self.cells);
         }
     }
 
@@ -396,8 +369,7 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         let is_unbegun = matches!(self.cells.of(run.handle), Cell::Waiting(_) | Cell::TimedOut(..));
         // first, as a panic may come
         let left_over = if why.is_timeout() {
-            self.cells.time_out(run.handle, why);
-            Cell::Empty
+            self.cells.time_out(run.handle, why).map_or(Cell::Empty, Cell::Waiting)
         } else {
             self.cells.take(run.handle)
         };
@@ -419,7 +391,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     /// Puts right what a panic has left behind: its item counts as cancelled.
     #[inline]
     fn recover(&mut self) {
-        if self.attempts.is_broken() || self.trials.is_broken() {
+        // nothing is tried again without a clock
+        if self.attempts.is_broken() || C::HAS_TIME && self.trials.is_broken() {
             self.recover_from_panic();
         }
     }
@@ -461,7 +434,7 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     fn begin_copy(&mut self, run: Run, handler: &mut impl FnMut(T) -> F) -> Poll<F::Output> {
         let cell = &mut self.cells.cells[run.handle.slot().index()];
         let Some(again) = self.trials.again else { return Poll::Pending };
-        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOut(_, Some(item))) =
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
             std::mem::replace(cell, Cell::Empty)
         else {
             return Poll::Pending;
@@ -482,10 +455,11 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     fn finish(&mut self, run: Run, output: F::Output, outcome: impl Fn(&F::Output) -> Outcome) {
         let outcome = outcome(&output);
         let outcome = self.trials.outcome(run, &output, outcome);
-        match self.state.complete(run, outcome) {
-            Completion::Settled => self.cells.put(run.handle, Cell::Done(output)),
-            Completion::Retrying => self.cells.wait_again(run.handle),
-            Completion::Ignored | Completion::Stale => {}
+        let completion = self.state.complete(run, outcome);
+        if completion == Completion::Settled {
+            self.cells.put(run.handle, Cell::Done(output));
+        } else if completion == Completion::Retrying {
+            self.cells.wait_again(run.handle);
         }
         self.drain();
     }
@@ -504,81 +478,4 @@ impl<T, F: Future, Q: Eq + Hash, C: MaybeClock> Work<T, F, Q, C> {
         }
         self.drain();
     }
-}
-
-impl<T, O, Q: Eq + Hash> Cells<T, O, Q> {
-    #[inline]
-    fn lane_of(&mut self, key: Q) -> Option<Lane> {
-        let key = Hashed::new(&self.hasher, key);
-        let lane = match self.lanes.find(&key.borrowed()) {
-            Some(lane) => Some(lane),
-            None => self.lanes.add(key).ok(),
-        };
-        if let Some(lane) = lane {
-            self.lanes.enter(lane);
-        }
-        lane
-    }
-}
-
-impl<T, O, Q> Cells<T, O, Q> {
-    #[inline]
-    fn take(&mut self, handle: Handle) -> Cell<T, O> {
-        std::mem::replace(&mut self.cells[handle.slot().index()], Cell::Empty)
-    }
-
-    fn of(&self, handle: Handle) -> &Cell<T, O> {
-        &self.cells[handle.slot().index()]
-    }
-
-    #[inline]
-    fn put(&mut self, handle: Handle, cell: Cell<T, O>) {
-        self.cells[handle.slot().index()] = cell;
-    }
-
-    /// Lets an item wait that was begun with a copy.
-    #[cold]
-    fn wait_again(&mut self, handle: Handle) {
-        if let Cell::Begun(item) = self.take(handle) {
-            self.put(handle, Cell::Waiting(item));
-        }
-    }
-
-    /// Notes that the time of an item is over, and keeps it for the case that it is tried again.
-    fn time_out(&mut self, handle: Handle, why: Why) {
-        let item = match self.take(handle) {
-            Cell::Waiting(item) | Cell::Begun(item) => Some(item),
-            Cell::TimedOut(_, item) => item,
-            Cell::Empty | Cell::Done(_) => None,
-        };
-        self.put(handle, Cell::TimedOut(why, item));
-    }
-}
-
-impl<T, O, Q> Slots for Cells<T, O, Q> {
-    fn signal(&mut self, run: Run, why: Why) {
-        self.signals.push((run, why));
-    }
-
-    fn expired(&mut self, handle: Handle) {
-        self.put(handle, Cell::TimedOut(Why::DeadlineExceeded, None));
-    }
-
-    // a stream cannot halt a key
-    fn halted(&mut self, _: Handle) {}
-
-    fn passed(&mut self, handle: Handle, _: Why, _: Option<Handle>) {
-        drop(self.take(handle));
-    }
-
-    fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Handle>) {
-        drop(self.take(handle));
-    }
-
-    fn lane_idle(&mut self, lane: Lane) {
-        drop(self.lanes.leave(lane));
-    }
-
-    // a stream numbers its items itself
-    fn lost(&mut self, _: Seq, _: Seq) {}
 }

@@ -56,8 +56,6 @@ pub(super) struct State {
     runs: VecDeque<Run>,
     /// Those of the runs that were stopped before they began.
     dead: HashSet<Run>,
-    /// A start may make events: an item whose time was over fails in its turn.
-    starts_tell: bool,
     now: Time,
     /// There is room for those who wait, or they are to be turned away.
     room: bool,
@@ -100,7 +98,6 @@ impl State {
     /// # Panics
     /// Where an option is out of its bounds.
     pub(super) fn new(options: &Options, source: SourceOptions) -> Self {
-        let starts_tell = options.total_timeout.is_some();
         let mut dispatcher = match Dispatcher::new(&with_entropy(options)) {
             Ok(dispatcher) => dispatcher,
             Err(error) => panic!("{error}"),
@@ -113,7 +110,6 @@ impl State {
             source,
             runs: VecDeque::new(),
             dead: HashSet::new(),
-            starts_tell,
             now: Time::default(),
             room: false,
             drained: false,
@@ -297,20 +293,23 @@ impl State {
         std::mem::take(&mut self.room)
     }
 
-    /// Takes all events and starts.
+    /// Takes all events and starts. A start makes no event where nothing has a time limit.
     #[inline(always)]
     pub(super) fn drain(&mut self, slots: &mut impl Slots) {
         loop {
             while let Some(event) = self.dispatcher.poll_event() {
                 self.tell(event, slots);
             }
-            let Some(run) = self.dispatcher.poll_dispatch() else {
-                if self.starts_tell && self.dispatcher.has_events() {
-                    continue;
-                }
-                return;
-            };
+            let Some(run) = self.dispatcher.poll_dispatch() else { return };
             self.runs.push_back(run);
+        }
+    }
+
+    /// As [`drain`](Self::drain), where starts may make events: an item whose time was over fails in its turn.
+    pub(super) fn drain_all(&mut self, slots: &mut impl Slots) {
+        self.drain(slots);
+        while self.dispatcher.has_events() {
+            self.drain(slots);
         }
     }
 

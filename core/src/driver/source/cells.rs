@@ -1,0 +1,139 @@
+//! What a stream keeps of its items, by slot.
+
+use std::hash::{Hash, RandomState};
+
+use crate::driver::key::{Hashed, Lanes};
+use crate::driver::state::Slots;
+use crate::event::{Rest, Why};
+use crate::{Handle, Lane, Run, Seq};
+
+/// What there is of each item, by slot.
+pub(super) struct Cells<T, O, Q> {
+    pub(super) cells: Vec<Cell<T, O>>,
+    lanes: Lanes<Q>,
+    hasher: RandomState,
+    pub(super) signals: Vec<(Run, Why)>,
+}
+
+pub(super) enum Cell<T, O> {
+    Empty,
+    /// It waits to be begun.
+    Waiting(T),
+    /// It was begun with a copy, and may be begun again.
+    Begun(T),
+    /// Its handler came to an end.
+    Done(O),
+    /// The time of its attempt was over, and it may be begun again.
+    TimedOutKept(T),
+    /// Its time was over.
+    TimedOut(Why),
+}
+
+impl<T, O, Q> Default for Cells<T, O, Q> {
+    fn default() -> Self {
+        Self {
+            cells: Vec::new(),
+            lanes: Lanes::default(),
+            hasher: RandomState::new(),
+            signals: Vec::new(),
+        }
+    }
+}
+
+impl<T, O> Cell<T, O> {
+    /// Why there is no output in the cell of a result that is lent.
+    #[cold]
+    pub(super) fn why_timed_out(self) -> Why {
+        match self {
+            Self::TimedOutKept(_) => Why::AttemptTimeout,
+            Self::TimedOut(why) => why,
+            Self::Empty | Self::Waiting(_) | Self::Begun(_) | Self::Done(_) => {
+                unreachable!("the result that is lent is in its cell")
+            }
+        }
+    }
+}
+
+impl<T, O, Q: Eq + Hash> Cells<T, O, Q> {
+    #[inline]
+    pub(super) fn lane_of(&mut self, key: Q) -> Option<Lane> {
+        let key = Hashed::new(&self.hasher, key);
+        let lane = match self.lanes.find(&key.borrowed()) {
+            Some(lane) => Some(lane),
+            None => self.lanes.add(key).ok(),
+        };
+        if let Some(lane) = lane {
+            self.lanes.enter(lane);
+        }
+        lane
+    }
+}
+
+impl<T, O, Q> Cells<T, O, Q> {
+    #[inline]
+    pub(super) fn take(&mut self, handle: Handle) -> Cell<T, O> {
+        std::mem::replace(&mut self.cells[handle.slot().index()], Cell::Empty)
+    }
+
+    pub(super) fn of(&self, handle: Handle) -> &Cell<T, O> {
+        &self.cells[handle.slot().index()]
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, handle: Handle, cell: Cell<T, O>) {
+        self.cells[handle.slot().index()] = cell;
+    }
+
+    /// Lets an item wait that was begun with a copy.
+    #[cold]
+    pub(super) fn wait_again(&mut self, handle: Handle) {
+        if let Cell::Begun(item) = self.take(handle) {
+            self.put(handle, Cell::Waiting(item));
+        }
+    }
+
+    /// Notes that the time of an attempt, or of an item, is over. The item is kept where it may be tried again; else it
+    /// is given back.
+    pub(super) fn time_out(&mut self, handle: Handle, why: Why) -> Option<T> {
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
+            self.take(handle)
+        else {
+            self.put(handle, Cell::TimedOut(why));
+            return None;
+        };
+        if why == Why::AttemptTimeout {
+            self.put(handle, Cell::TimedOutKept(item));
+            return None;
+        }
+        self.put(handle, Cell::TimedOut(why));
+        Some(item)
+    }
+}
+
+impl<T, O, Q> Slots for Cells<T, O, Q> {
+    fn signal(&mut self, run: Run, why: Why) {
+        self.signals.push((run, why));
+    }
+
+    fn expired(&mut self, handle: Handle) {
+        drop(self.time_out(handle, Why::DeadlineExceeded));
+    }
+
+    // a stream cannot halt a key
+    fn halted(&mut self, _: Handle) {}
+
+    fn passed(&mut self, handle: Handle, _: Why, _: Option<Handle>) {
+        drop(self.take(handle));
+    }
+
+    fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Handle>) {
+        drop(self.take(handle));
+    }
+
+    fn lane_idle(&mut self, lane: Lane) {
+        drop(self.lanes.leave(lane));
+    }
+
+    // a stream numbers its items itself
+    fn lost(&mut self, _: Seq, _: Seq) {}
+}
