@@ -468,4 +468,6 @@ def play(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
 def reasons_to_skip(path: Path) -> list[str]:
     """What this language does not have, or cannot express."""
     mark = "# skip python: "
-    return [line.removeprefix(mark) for line in path.read_text().splitlines() if line.startswith(mark)]
+    return [
+        line.removeprefix(mark) for line in path.read_text().splitlines() if line.startswith(mark)
+    ]

@@ -246,7 +246,10 @@ pub enum OptionsError {
         name: &'static str,
     },
     /// `retry.multiplier` is no number, or too small.
-    Multiplier,
+    Multiplier {
+        /// The bits of what it was set to.
+        bits: u64,
+    },
     /// An option has no effect without something else, which was not given.
     Needs {
         /// The option.
@@ -297,9 +300,10 @@ impl fmt::Display for OptionsError {
             Self::Range { name, value, least, most } => {
                 write!(f, "{name} must be from {least} to {most}, not {value}")
             }
-            Self::NoTime { name } => write!(f, "{name} must be longer than 0"),
-            Self::Multiplier => {
-                f.write_str("retry.multiplier must be a finite number of at least 0.001")
+            Self::NoTime { name } => write!(f, "{name} must be longer than 0, not 0"),
+            Self::Multiplier { bits } => {
+                let value = f64::from_bits(*bits);
+                write!(f, "retry.multiplier must be a finite number of at least 0.001, not {value}")
             }
             Self::Needs { name, needs } => write!(f, "{name} needs {needs}"),
             Self::CapacityBelowConcurrency { capacity, concurrency } => {

@@ -12,7 +12,7 @@ pub(crate) const HAND_OVER: Retry = Retry {
     attempts: HAND_OVERS,
     initial: Duration::from_millis(100),
     maximum: Duration::from_secs(30),
-    multiplier: 2_000,
+    multiplier: 2.0_f64.to_bits(),
     jitter: false,
     seed: None,
 };
@@ -43,8 +43,8 @@ pub struct Retry {
     attempts: u32,
     initial: Duration,
     maximum: Duration,
-    /// In thousandths.
-    multiplier: u32,
+    /// Its bits, which can be compared.
+    multiplier: u64,
     jitter: bool,
     seed: Option<u64>,
 }
@@ -55,7 +55,7 @@ impl Default for Retry {
             attempts: 5,
             initial: Duration::from_millis(100),
             maximum: Duration::from_secs(30),
-            multiplier: 2_000,
+            multiplier: 2.0_f64.to_bits(),
             jitter: true,
             seed: None,
         }
@@ -82,8 +82,7 @@ impl Retry {
 
     /// How many times longer each wait may be than the one before, rounded to a thousandth: 2 by default.
     pub fn multiplier(mut self, multiplier: f64) -> Self {
-        // what is no number, or below half a thousandth, becomes 0, which is refused
-        self.multiplier = (multiplier * 1_000.0 + 0.5) as u32;
+        self.multiplier = multiplier.to_bits();
         self
     }
 
@@ -121,8 +120,8 @@ impl Retry {
             return Err(error);
         }
         check_span("retry.maximum", Some(self.maximum))?;
-        if self.multiplier == 0 {
-            return Err(OptionsError::Multiplier);
+        if self.thousandths() == 0 || f64::from_bits(self.multiplier).is_infinite() {
+            return Err(OptionsError::Multiplier { bits: self.multiplier });
         }
         Ok(())
     }
@@ -143,11 +142,16 @@ impl Retry {
         (((u128::from(bound) + 1) * u128::from(draw)) >> 64) as u64
     }
 
+    /// The multiplier; 0 where it is no number, or less than half of one thousandth.
+    fn thousandths(&self) -> u32 {
+        (f64::from_bits(self.multiplier) * 1_000.0 + 0.5) as u32
+    }
+
     fn bound(&self, nth: u32) -> u64 {
         let maximum = whole_micros(self.maximum);
         let mut bound = maximum.min(whole_micros(self.initial));
         for _ in 2..nth {
-            let product = u128::from(bound) * u128::from(self.multiplier) / 1_000;
+            let product = u128::from(bound) * u128::from(self.thousandths()) / 1_000;
             let next = u64::try_from(product).map_or(maximum, |next| next.min(maximum));
             if next == bound {
                 break;
@@ -211,15 +215,13 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_named() {
         let text = |retry: Retry| retry.check().unwrap_err().to_string();
-        for bad in [0.0, -1.0, f64::NAN, 0.000_4] {
-            assert_eq!(
-                text(Retry::new(2).multiplier(bad)),
-                "retry.multiplier must be a finite number of at least 0.001"
-            );
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 0.000_4] {
+            let named = text(Retry::new(2).multiplier(bad));
+            assert!(named.ends_with(&bad.to_string()), "{named}");
         }
         assert_eq!(
             text(Retry::new(2).maximum(Duration::ZERO)),
-            "retry.maximum must be longer than 0"
+            "retry.maximum must be longer than 0, not 0"
         );
         assert!(Retry::new(2).initial(Duration::ZERO).check().is_ok());
     }

@@ -235,7 +235,10 @@ mod tests {
             text(options.wrap(8).start(256)),
             "start must be from 0 to 255 with wrap 8, not 256"
         );
-        assert_eq!(text(options.gap_timeout(Duration::ZERO)), "gap_timeout must be longer than 0");
+        assert_eq!(
+            text(options.gap_timeout(Duration::ZERO)),
+            "gap_timeout must be longer than 0, not 0"
+        );
         let waits = options.gap(OnGap::Wait).gap_timeout(Duration::from_secs(1));
         assert_eq!(text(waits), "gap_timeout has no meaning for gap wait");
     }
