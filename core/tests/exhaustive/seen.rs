@@ -1,8 +1,10 @@
 //! What a driver has seen of each item, and the invariants in terms of that.
 
+use std::time::Duration;
+
 use inorder::{
     Completion, Event, Handle, OnFailure, Outcome, Release, Resume, Run, RunKind, Seq, Source,
-    Stats, Time, What, Why,
+    Time, What, Why,
 };
 
 use crate::config::Config;
@@ -34,9 +36,9 @@ pub(crate) struct Known {
     pub(crate) attempt: u32,
     tries: u32,
     started: bool,
-    fate: Option<Why>,
+    pub(crate) fate: Option<Why>,
     /// Its last attempt ended with a result.
-    is_well: bool,
+    pub(crate) is_well: bool,
     /// It failed in some way, at some time.
     is_bad: bool,
     /// Cancelled while it did not run.
@@ -45,11 +47,21 @@ pub(crate) struct Known {
     is_expired: bool,
     is_skipped: bool,
     is_halted: bool,
-    is_completed: bool,
+    pub(crate) is_completed: bool,
     pub(crate) is_lent: bool,
     pub(crate) has_left: bool,
     /// When its retry is due.
-    due: Option<Time>,
+    pub(crate) due: Option<Time>,
+    /// When it gets too old.
+    deadline: Option<Time>,
+}
+
+impl Known {
+    /// Whether it was told of something that is no timeout, or has left.
+    fn is_given_up(&self, told: Option<Why>) -> bool {
+        let is_timeout = matches!(told, Some(Why::AttemptTimeout));
+        self.has_left || told.is_some() && !is_timeout
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -62,16 +74,20 @@ pub(crate) struct Part {
     stopped: bool,
     has_failed: bool,
     last_out: Option<Seq>,
+    /// From there on nothing comes out: something failed there.
+    pub(crate) cut: Option<Seq>,
+    /// Another source failed.
+    given_back: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) now: Time,
     pub(crate) items: Vec<Known>,
     pub(crate) sources: Vec<Part>,
     pub(crate) paused: bool,
-    is_closed: bool,
+    pub(crate) is_closed: bool,
     has_limit: bool,
     /// Who started last in each lane since it was idle.
     last_in_lane: [Option<usize>; 2],
@@ -135,9 +151,10 @@ impl Seen {
                 part.fenced,
                 part.stopped,
                 part.has_failed,
+                part.given_back,
             ];
             key.push(flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag)));
-            key.push(part.last_out.map_or(0, |seq| seq as u8 + 1));
+            key.extend([part.last_out, part.cut].map(|seq| seq.map_or(0, |seq| seq as u8 + 1)));
         }
         key.extend([self.paused, self.is_closed, self.has_limit].map(u8::from));
         for last in self.last_in_lane {
@@ -170,6 +187,24 @@ impl Seen {
         let fails =
             |item: usize| self.items[item].is_bad && self.policy_of(item) == OnFailure::Fail;
         (0..self.items.len()).any(fails) || self.sources.iter().any(|part| part.stopped)
+    }
+
+    /// What follows when an item failed for good under `fail`, or its delivery did.
+    fn cut_off(&mut self, item: usize) {
+        let (source, seq) = (self.items[item].source, self.items[item].seq);
+        let position = if self.config.ordered { seq } else { 0 };
+        for (number, part) in self.sources.iter_mut().enumerate() {
+            if number == source {
+                part.cut = Some(part.cut.map_or(position, |cut| cut.min(position)));
+            } else if part.cut.is_none() {
+                part.given_back = true;
+            }
+        }
+    }
+
+    /// Whether an item is behind what failed in its source.
+    pub(crate) fn is_behind(&self, known: &Known) -> bool {
+        self.sources[known.source].cut.is_some_and(|cut| known.seq >= cut)
     }
 
     pub(crate) fn may_refuse(&self, source: usize) -> Checked {
@@ -213,6 +248,7 @@ impl Seen {
             is_lent: false,
             has_left: false,
             due: None,
+            deadline: self.config.total_timeout.map(|span| self.now.after(span)),
         });
         Ok(())
     }
@@ -224,6 +260,7 @@ impl Seen {
         outcome: Outcome,
         is_again: bool,
     ) -> Checked {
+        let may_be_cut = self.may_be_cut();
         let known = &mut self.items[item];
         let is_handler = known.life == Life::Running(RunKind::Handler);
         let told = known.fate.take();
@@ -238,15 +275,30 @@ impl Seen {
         let is_timeout = matches!(told, Some(Why::AttemptTimeout | Why::DeadlineExceeded));
         let may_again =
             is_handler && outcome == Outcome::RETRY && told != Some(Why::DeadlineExceeded);
-        holds(may_again || !is_again, "only what may be is tried again")?;
+        let retry = self.config.retry.filter(|retry| known.tries < retry.attempts && may_again);
+        let due = retry.map(|retry| self.now.after(Duration::from_micros(retry.initial)));
+        let due = due.filter(|due| known.deadline.is_none_or(|deadline| *due < deadline));
+        holds(due.is_some() || !is_again, "only what may be is tried again")?;
+        let is_stopping = self.is_closed && self.has_limit;
+        let may_be_given_back = self.sources[known.source].revoked || may_be_cut || is_stopping;
+        holds(
+            due.is_none() || is_again || may_be_given_back || known.is_given_up(told),
+            "what may be tried again is",
+        )?;
         let is_over = !is_again && how != Completion::Retrying;
         known.life = if is_over { Life::Ended } else { Life::Between };
         known.is_well = how == Completion::Settled && outcome == Outcome::Ok;
         known.is_bad |= outcome != Outcome::Ok || is_timeout;
         known.is_cancelled |= told.is_some() && !is_timeout;
-        let wait = self.config.retry.map_or(0, |retry| retry.initial);
-        let due = Time::from_micros(self.now.as_micros() + wait);
-        known.due = is_again.then_some(due);
+        known.due = due.filter(|_| is_again);
+        let is_stopped = self.is_closed && self.has_limit;
+        if how == Completion::Settled && outcome != Outcome::Ok && is_handler && !is_stopped {
+            let is_cutting = self.policy_of(item) == OnFailure::Fail;
+            // what may be tried again is handed back instead where its source was revoked
+            if is_cutting && due.is_none() && !self.is_behind(&self.items[item]) {
+                self.cut_off(item);
+            }
+        }
         Ok(())
     }
 
@@ -309,6 +361,7 @@ impl Seen {
         let part = &mut self.sources[self.items[item].source];
         (part.stopped, part.ended) = (true, true);
         self.items[item].is_bad = true;
+        self.cut_off(item);
         self.left(item)
     }
 
@@ -320,6 +373,7 @@ impl Seen {
             Resume::Retry => {
                 (known.life, known.tries, known.is_expired) = (Life::Between, 0, false);
                 known.due = Some(self.now);
+                known.deadline = self.config.total_timeout.map(|span| self.now.after(span));
             }
             Resume::Skip => known.is_skipped = true,
             Resume::DeadLetter => known.life = Life::Between,
@@ -348,6 +402,8 @@ impl Seen {
         holds(!part.fenced, "nothing of a lost source starts")?;
         if run.kind() == RunKind::Handler {
             holds(!part.revoked, "nothing of a revoked source starts")?;
+            holds(!part.given_back, "nothing of another source starts after a failure")?;
+            holds(!self.is_behind(known), "nothing behind a failure starts")?;
             holds(!self.paused, "nothing starts while paused")?;
             holds(running < self.config.concurrency, "concurrency is not exceeded")?;
             holds(!known.is_expired, "what is too old starts no more")?;
@@ -527,70 +583,5 @@ impl Seen {
             known.is_completed || self.sources[known.source].fenced,
             "what was released is completed",
         )
-    }
-
-    pub(crate) fn at_rest(&self, stats: &Stats, halted: &[u32]) -> Checked {
-        let pending =
-            stats.queued + stats.running + stats.backing_off + stats.handing_over + stats.halted;
-        holds(stats.in_flight == pending + stats.held, "the gauges sum up")?;
-        let settled =
-            stats.ok + stats.failed + stats.skipped + stats.dead_lettered + stats.cancelled;
-        holds(stats.accepted == settled + pending, "each item ends in one way")?;
-        let runs =
-            |known: &&Known| known.life == Life::Running(RunKind::Handler) && !known.has_left;
-        let running = self.items.iter().filter(runs).count();
-        holds(stats.running == running as u64, "what runs is counted")?;
-        holds(stats.halted == halted.len() as u64, "halted lanes are counted")?;
-        for (source, part) in self.sources.iter().enumerate() {
-            let inside = self.inside(source).len();
-            holds(inside <= self.config.capacity, "capacity is not exceeded")?;
-            holds(
-                !part.starved || inside >= self.config.capacity,
-                "who waits is told when there is room",
-            )?;
-        }
-        let has_slot = running < self.config.concurrency && !self.paused;
-        let is_single = self.config.concurrency == 1;
-        if has_slot && !(is_single && stats.handing_over > 0) {
-            let is_due = |known: &Known| known.due.is_some_and(|due| due < self.now);
-            holds(!self.items.iter().any(is_due), "a due retry starts")?;
-        }
-        if has_slot && !(is_single && stats.handing_over + stats.backing_off > 0) {
-            let is_behind = |known: &&Known| {
-                known.life == Life::Accepted && !known.has_left && self.is_held_back(known, halted)
-            };
-            let behind = self.items.iter().filter(is_behind).count() as u64;
-            holds(stats.queued <= behind, "what may start has started")?;
-        }
-        Ok(())
-    }
-
-    /// Whether something of its lane is in work.
-    fn is_held_back(&self, known: &Known, halted: &[u32]) -> bool {
-        let Some(lane) = known.lane else { return false };
-        let in_work = |other: &Known| {
-            let is_pending = other.life == Life::Between && !other.has_left;
-            other.lane == Some(lane) && (is_pending || matches!(other.life, Life::Running(_)))
-        };
-        halted.contains(&lane) || self.items.iter().any(in_work)
-    }
-
-    /// A result that is there, and whose turn it is, can be had.
-    pub(crate) fn comes_out(&self, source: usize, inside: &[usize], can_lend: bool) -> Checked {
-        let is_lent = inside.iter().any(|item| self.items[*item].is_lent);
-        if is_lent || self.sources[source].fenced {
-            return holds(!can_lend, "one result at a time is lent, and none of a lost source");
-        }
-        let has_result = |item: &usize| {
-            let known = &self.items[*item];
-            known.is_well && known.attempt < 1 << 31
-        };
-        let head = inside.iter().min_by_key(|item| self.items[**item].seq);
-        let is_there = if self.config.ordered {
-            head.is_some_and(has_result)
-        } else {
-            inside.iter().any(has_result)
-        };
-        holds(can_lend || !is_there, "what is held comes out")
     }
 }

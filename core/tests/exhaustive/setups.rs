@@ -101,6 +101,6 @@ fn config(policy: OnFailure, concurrency: usize, capacity: usize, ordered: bool)
         policy_without_lane: OnFailure::Emit,
         retry: Some(retry),
         timeout: span(2),
-        total_timeout: span(3),
+        total_timeout: span(4),
     }
 }

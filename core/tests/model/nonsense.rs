@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use inorder::{
-    Arrival, Dispatcher, Event, Handle, Insert, Lane, OnFailure, OnGap, OnRestart, Options,
-    Outcome, Output, PushError, Pushed, ReorderBuffer, Resequencer, ResequencerEvent, Sequence,
-    Sequencer, SequencerOptions, Source, SourceOptions, Time,
+    Arrival, Dispatcher, Event, Handle, Insert, Lane, MAX_ITEMS, OnFailure, OnGap, OnRestart,
+    Options, Outcome, Output, PushError, Pushed, ReorderBuffer, Resequencer, ResequencerEvent,
+    Resume, RunKind, Sequence, Sequencer, SequencerOptions, Source, SourceOptions, Time,
 };
 
-use crate::steps::Lots;
+use crate::steps::{Lots, config};
 
 /// Numbers from all over the range, the borders more often.
 fn any(lots: &mut Lots) -> u64 {
@@ -23,20 +23,28 @@ fn any(lots: &mut Lots) -> u64 {
 }
 
 fn outcome(lots: &mut Lots) -> Outcome {
-    [Outcome::Ok, Outcome::FAILED, Outcome::Cancelled][lots.below(3) as usize]
+    let after = Some(Duration::from_micros(any(lots)));
+    let after = Outcome::Failed { retry: true, after };
+    lots.one_of(&[
+        Outcome::Ok,
+        Outcome::Ok,
+        Outcome::FAILED,
+        Outcome::RETRY,
+        after,
+        Outcome::Cancelled,
+    ])
+}
+
+fn span(lots: &mut Lots) -> Option<Duration> {
+    let span = Duration::from_micros(any(lots));
+    lots.one_of(&[None, Some(span), Some(Duration::ZERO), Some(Duration::MAX)])
 }
 
 /// Handles and sources that were given, ones that never were, and times in both directions, in any order and without
 /// ever draining as a driver should.
 fn torment(seed: u64, steps: u32) {
     let mut lots = Lots(seed);
-    let concurrency = 1 + lots.below(4) as usize;
-    let options = Options::new()
-        .concurrency(concurrency)
-        .capacity(concurrency + lots.below(5) as usize)
-        .ordered(lots.one_in(2))
-        .on_failure(if lots.one_in(2) { OnFailure::Fail } else { OnFailure::Emit });
-    let mut d = Dispatcher::new(&options).expect("these are allowed");
+    let mut d = Dispatcher::new(&config(&mut lots).options()).expect("these are allowed");
     let (mut handles, mut sources) = (vec![Handle::from_bits(0)], vec![Source::from_bits(0)]);
     for _ in 0..steps {
         let now = Time::from_micros(any(&mut lots));
@@ -49,10 +57,15 @@ fn torment(seed: u64, steps: u32) {
             _ => sources[lots.below(sources.len() as u64) as usize],
         };
         let lane = if lots.one_in(2) { Lane::new(lots.below(3) as u32) } else { None };
-        let attempt = if lots.one_in(4) { any(&mut lots) as u32 } else { 1 };
-        match lots.below(20) {
+        let attempt = match lots.below(4) {
+            0 => any(&mut lots) as u32,
+            1 => (1 << 31) + 1,
+            _ => 1 + lots.below(2) as u32,
+        };
+        match lots.below(30) {
             0 => {
-                let options = SourceOptions::new().keyed(lots.one_in(2));
+                let options =
+                    SourceOptions::new().keyed(lots.one_in(2)).acknowledged(lots.one_in(2));
                 let start = any(&mut lots);
                 sources.extend(d.open_source(if lots.one_in(2) {
                     options.sequenced(start)
@@ -82,16 +95,41 @@ fn torment(seed: u64, steps: u32) {
                 d.undelivered(now, handle);
             }
             14 if lots.one_in(8) => d.end(now, source),
-            15 if lots.one_in(16) => {
-                let timeout = Duration::from_micros(any(&mut lots));
-                d.close(now, [None, Some(timeout), Some(Duration::MAX)][lots.below(3) as usize]);
-            }
+            15 if lots.one_in(16) => d.close(now, span(&mut lots)),
             16 => d.handle_timeout(now),
             17 => {
                 let _ = (d.poll_release(source), d.poll_event());
             }
+            18 => {
+                let how = lots.one_of(&[Resume::Retry, Resume::Skip, Resume::DeadLetter]);
+                let lane = d.halted_lanes().next().or(lane);
+                let was_halted = d.halted_lanes().next().is_some();
+                let answer = lane.is_some_and(|lane| d.resume_lane(now, lane, how));
+                assert_eq!(answer, was_halted);
+            }
+            19 => d.pause(now),
+            20 => d.unpause(now),
+            21 => {
+                let concurrency = lots.below(6) as usize;
+                let capacity = if lots.one_in(50) { any(&mut lots) } else { lots.below(12) };
+                let capacity = capacity as usize;
+                let before = d.stats(now);
+                let after = d.set_limits(now, concurrency, capacity).map(|()| d.stats(now));
+                let is_right = concurrency > 0 && (concurrency..=MAX_ITEMS).contains(&capacity);
+                assert_eq!(after.is_ok(), is_right);
+                assert!(is_right || d.stats(now).capacity == before.capacity);
+            }
+            22 if lots.one_in(4) => d.revoke(now, source, span(&mut lots)),
+            23 if lots.one_in(8) => d.fence(now, source),
+            24 if lots.one_in(8) => d.stop(now, source, any(&mut lots)),
+            25 => d.taking(now, source, lots.one_in(2)),
+            26 => d.refuse(now),
             _ => {
-                let _ = (d.poll_dispatch(), d.poll_event());
+                let before = d.stats(now);
+                let run = d.poll_dispatch();
+                let is_handler = run.is_some_and(|run| run.kind() == RunKind::Handler);
+                assert!(!is_handler || before.running < before.concurrency);
+                let _ = d.poll_event();
             }
         }
         let _ = (
@@ -103,8 +141,9 @@ fn torment(seed: u64, steps: u32) {
         );
         let _ = (d.seq_of(handle), d.lane_of(handle), d.poll_timeout());
         let stats = d.stats(now);
-        assert_eq!(stats.in_flight, stats.queued + stats.running + stats.held);
-        assert!(stats.running <= concurrency as u64);
+        let pending =
+            stats.queued + stats.running + stats.backing_off + stats.handing_over + stats.halted;
+        assert_eq!(stats.in_flight, pending + stats.held);
     }
 }
 
@@ -252,7 +291,7 @@ fn no_number_and_no_time_upsets_a_resequencer() {
 
 #[test]
 fn all_sources_together_hold_so_many_items_and_no_more() {
-    const MOST: usize = inorder::MAX_ITEMS;
+    const MOST: usize = MAX_ITEMS;
     let now = Time::from_micros(0);
     let options = Options::new().concurrency(1).capacity(MOST).on_failure(OnFailure::Emit);
     let mut d = Dispatcher::new(&options).expect("these are allowed");
