@@ -24,6 +24,8 @@
 //! # });
 //! ```
 //!
+//! Coming from `buffered`, `FuturesOrdered` or a `JoinSet`: see [`coming_from`].
+//!
 //! # Any executor
 //! Nothing here spawns, and nothing reads a clock but the [`Clock`] that is given: ready ones are `FuturesTimer`
 //! (feature `futures-timer`) and `TokioTimer` (feature `tokio`). Without the feature `futures` there is no driver, and
@@ -108,6 +110,10 @@ mod stats;
 mod time;
 mod timers;
 mod watermark;
+
+#[cfg(feature = "futures")]
+#[doc = include_str!("../docs/coming-from.md")]
+pub mod coming_from {}
 
 /// What the types of streams and builders are made of: nobody has to name it but who writes a function over any of them.
 #[cfg(feature = "futures")]

@@ -305,9 +305,11 @@ fn an_on_halt_may_abort() {
     let second = processor.try_enqueue(2).unwrap();
     assert!(poll(&mut driver).is_ready());
     let failure = now(first).unwrap_err();
-    assert_eq!((failure.kind, failure.item), (FailureKind::KeyHalted, 0));
-    assert_eq!(now(second).unwrap_err().kind, FailureKind::KeyHalted);
-    assert_eq!(now(processor.close()).unwrap().released, 2);
+    assert_eq!((failure.kind, failure.item), (FailureKind::Closed, 0));
+    assert_eq!(now(second).unwrap_err().kind, FailureKind::Closed);
+    let report = now(processor.close()).unwrap();
+    assert_eq!(report.unfinished, [(0, 0)]);
+    assert_eq!(report.never_started, [(1, 2)]);
 }
 
 #[test]

@@ -30,6 +30,17 @@ impl Dispatcher {
         room.min(startable.saturating_sub(self.tally.queued as usize))
     }
 
+    /// Whether a stream may read another item of this source now: whether [`wants`](Self::wants) is not 0.
+    #[inline]
+    #[must_use]
+    pub fn wants_one(&self, source: Source) -> bool {
+        let Some((_, state)) = self.sources.get(source) else { return false };
+        if state.ended || state.in_flight >= self.capacity || self.items.is_full() {
+            return false;
+        }
+        state.keyed || self.tally.queued <= self.startable()
+    }
+
     /// How many items that were never tried may start now, if there are so many.
     #[inline]
     fn startable(&self) -> u32 {

@@ -233,7 +233,7 @@ where
                     Ended::AtOnce | Ended::Later => continue,
                 }
             }
-            if is_source_waiting || work.state.wants() == 0 {
+            if is_source_waiting || !work.state.wants_one() {
                 break;
             }
             // one that has ended is wanted nothing of
@@ -349,10 +349,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     fn drain(&mut self) {
         if C::HAS_TIME {
             self.state.drain_all(&mut self.cells);
-        } else {
-            self.state.drain(&mut self.cells);
-        }
-        if !self.cells.signals.is_empty() {
+            self.stop_signalled();
+        } else if self.state.drain(&mut self.cells) {
             self.stop_signalled();
         }
     }
@@ -363,6 +361,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
             self.stop(run, why);
             self.state.drain_all(&mut self.cells);
         }
+        // last, as a destructor may panic
+        self.cells.trash.clear();
     }
 
     fn stop(&mut self, run: Run, why: Why) {
@@ -409,6 +409,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
             self.state.complete(run, Outcome::Cancelled);
             self.drain();
         }
+        // those that a panic has left
+        self.stop_signalled();
     }
 
     #[inline]

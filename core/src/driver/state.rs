@@ -118,10 +118,12 @@ impl State {
 
     // getters
 
-    /// How many items a stream may read.
+    /// Whether a stream may read another item.
     #[inline]
-    pub(super) fn wants(&self) -> usize {
-        self.dispatcher.wants(self.source)
+    pub(super) fn wants_one(&self) -> bool {
+        let wants = self.dispatcher.wants_one(self.source);
+        debug_assert_eq!(wants, self.dispatcher.wants(self.source) > 0, "both say the same");
+        wants
     }
 
     /// Items in flight.
@@ -294,22 +296,27 @@ impl State {
     }
 
     /// Takes all events and starts. A start makes no event where nothing has a time limit.
+    /// True where there was an event.
     #[inline(always)]
-    pub(super) fn drain(&mut self, slots: &mut impl Slots) {
+    pub(super) fn drain(&mut self, slots: &mut impl Slots) -> bool {
+        let mut was_told = false;
         loop {
             while let Some(event) = self.dispatcher.poll_event() {
                 self.tell(event, slots);
+                was_told = true;
             }
-            let Some(run) = self.dispatcher.poll_dispatch() else { return };
+            let Some(run) = self.dispatcher.poll_dispatch() else { return was_told };
             self.runs.push_back(run);
         }
     }
 
     /// As [`drain`](Self::drain), where starts may make events: an item whose time was over fails in its turn.
     pub(super) fn drain_all(&mut self, slots: &mut impl Slots) {
-        self.drain(slots);
-        while self.dispatcher.has_events() {
+        loop {
             self.drain(slots);
+            if !self.dispatcher.has_events() {
+                return;
+            }
         }
     }
 

@@ -13,6 +13,15 @@ pub(super) struct Cells<T, O, Q> {
     lanes: Lanes<Q>,
     hasher: RandomState,
     pub(super) signals: Vec<(Run, Why)>,
+    /// What is to be dropped when everything else is done.
+    pub(super) trash: Vec<Trash<T, O, Q>>,
+}
+
+/// What a user made, and nobody needs any more.
+pub(super) enum Trash<T, O, Q> {
+    Cell(Cell<T, O>),
+    Item(T),
+    Key(Hashed<Q>),
 }
 
 pub(super) enum Cell<T, O> {
@@ -36,6 +45,7 @@ impl<T, O, Q> Default for Cells<T, O, Q> {
             lanes: Lanes::default(),
             hasher: RandomState::new(),
             signals: Vec::new(),
+            trash: Vec::new(),
         }
     }
 }
@@ -116,22 +126,25 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
     }
 
     fn expired(&mut self, handle: Handle) {
-        drop(self.time_out(handle, Why::DeadlineExceeded));
+        let item = self.time_out(handle, Why::DeadlineExceeded);
+        self.trash.extend(item.map(Trash::Item));
     }
 
     // a stream cannot halt a key
     fn halted(&mut self, _: Handle) {}
 
     fn passed(&mut self, handle: Handle, _: Why, _: Option<Handle>) {
-        drop(self.take(handle));
+        let cell = self.take(handle);
+        self.trash.push(Trash::Cell(cell));
     }
 
     fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Handle>) {
-        drop(self.take(handle));
+        let cell = self.take(handle);
+        self.trash.push(Trash::Cell(cell));
     }
 
     fn lane_idle(&mut self, lane: Lane) {
-        drop(self.lanes.leave(lane));
+        self.trash.extend(self.lanes.leave(lane).map(Trash::Key));
     }
 
     // a stream numbers its items itself
