@@ -260,7 +260,7 @@ where
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M::Item>> {
-        let emitted = self.project().pipeline.poll_next(cx, M::outcome);
+        let emitted = self.project().pipeline.poll_next(cx, M::outcome, M::CAN_FAIL);
         emitted.map(|emitted| {
             emitted.map(|Emitted { output, seq, attempt }| M::emit(output, seq, attempt))
         })

@@ -151,12 +151,13 @@ where
         (least, high.and_then(|high| high.checked_add(inside)))
     }
 
-    /// The next result, in order. `None` at the end. `outcome` says how an output counts.
+    /// The next result, in order. `None` at the end. `outcome` says how an output counts, and `can_fail` whether any fails.
     #[inline]
     pub(super) fn poll_next(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         outcome: impl Fn(&F::Output) -> Outcome,
+        can_fail: bool,
     ) -> Poll<Option<Emitted<F::Output>>> {
         if self.work.stage != Stage::Open && !self.as_mut().project().work.start() {
             return Poll::Ready(None);
@@ -168,7 +169,8 @@ where
             work.stage = Stage::Over;
             return Poll::Ready(None);
         };
-        let is_fatal = release.what == What::Failed && work.state.failed() == Some(release.handle);
+        let is_fatal =
+            can_fail && release.what == What::Failed && work.state.failed() == Some(release.handle);
         if is_fatal {
             // a panic may go through its destructor: then the failure comes out at the next poll
             work.lent = Some(release);
@@ -420,7 +422,7 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         handler: &mut impl FnMut(T) -> F,
         outcome: impl Fn(&F::Output) -> Outcome,
     ) -> Ended {
-        let poll = if self.trials.again.is_none() {
+        let poll = if !C::HAS_TIME || self.trials.again.is_none() {
             let Cell::Waiting(item) = self.cells.take(run.handle) else { return Ended::Later };
             self.attempts.begin(run, || handler(item))
         } else {
