@@ -15,6 +15,7 @@ mod offer;
 mod processor;
 mod resequence;
 mod results;
+mod runs;
 mod sequences;
 mod shared;
 mod source;

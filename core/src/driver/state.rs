@@ -16,7 +16,7 @@
 //!
 //! After each comes [`State::drain`]. It calls nothing that a user wrote.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
 
+use super::runs::Runs;
 use crate::event::{Event, Rest, Why};
 use crate::{
     Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, OptionsError, Outcome,
@@ -53,7 +54,7 @@ pub(super) trait Slots {
 pub(super) struct State {
     dispatcher: Dispatcher,
     source: Source,
-    runs: VecDeque<Run>,
+    runs: Runs,
     /// Those of the runs that were stopped before they began.
     dead: HashSet<Run>,
     now: Time,
@@ -108,7 +109,7 @@ impl State {
         Self {
             dispatcher,
             source,
-            runs: VecDeque::new(),
+            runs: Runs::default(),
             dead: HashSet::new(),
             now: Time::default(),
             room: false,
@@ -271,7 +272,7 @@ impl State {
     /// The next attempt to begin.
     #[inline(always)]
     pub(super) fn next_run(&mut self) -> Option<Run> {
-        let run = self.runs.pop_front()?;
+        let run = self.runs.pop()?;
         if self.dead.is_empty() { Some(run) } else { self.next_alive(run) }
     }
 
@@ -279,7 +280,7 @@ impl State {
     #[cold]
     fn next_alive(&mut self, mut run: Run) -> Option<Run> {
         while self.dead.remove(&run) {
-            run = self.runs.pop_front()?;
+            run = self.runs.pop()?;
         }
         Some(run)
     }
@@ -306,7 +307,7 @@ impl State {
                 was_told = true;
             }
             let Some(run) = self.dispatcher.poll_dispatch() else { return was_told };
-            self.runs.push_back(run);
+            self.runs.push(run);
         }
     }
 
