@@ -170,9 +170,7 @@ impl<Q> Lanes<Q> {
 
     /// Nothing of the lane is in flight. The key comes back, where nothing of it is left.
     pub(super) fn leave(&mut self, lane: Lane) -> Option<Hashed<Q>> {
-        if let Some(Some(known)) = self.keys.get_mut(lane.number() as usize) {
-            known.is_in = false;
-        }
+        self.keys.get_mut(lane.number() as usize)?.as_mut()?.is_in = false;
         self.forget(lane)
     }
 

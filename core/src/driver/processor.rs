@@ -76,7 +76,8 @@ impl<T, R, E> Processor<T, R, E> {
     /// Where an item fails the others go on, by default ([`OnFailure::Emit`](crate::OnFailure::Emit)).
     ///
     /// # Panics
-    /// Where an option is out of its bounds, with the text of [`Options::check`].
+    /// Where an option is out of its bounds, or needs what only [`builder`](Self::builder) can give, with the text of
+    /// [`Builder::check`].
     pub fn new<H, F>(options: Options, handler: H) -> (Self, Driver<impl Future<Output = ()>>)
     where
         H: FnMut(T) -> F,
@@ -85,7 +86,7 @@ impl<T, R, E> Processor<T, R, E> {
         Self::builder(handler).options(options).build()
     }
 
-    /// A processor with more than its options: keys, a clock, `on_result`.
+    /// A processor with more than its options: keys, a clock, retries, callbacks.
     pub fn builder<H, F>(handler: H) -> Builder<T, R, E, H>
     where
         H: FnMut(T) -> F,
