@@ -13,6 +13,8 @@ mod config;
 mod driver;
 #[path = "exhaustive/futures.rs"]
 mod futures;
+#[path = "exhaustive/known.rs"]
+mod known;
 #[path = "exhaustive/rest.rs"]
 mod rest;
 #[path = "exhaustive/seen.rs"]

@@ -3,7 +3,7 @@
 use inorder::{Lane, Outcome, Resume, RunKind};
 
 use crate::driver::World;
-use crate::seen::Life;
+use crate::known::Life;
 use crate::setups::{Extra, Setup, UNIT};
 
 /// Items by the order in which they were accepted.

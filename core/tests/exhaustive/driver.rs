@@ -85,10 +85,11 @@ impl World {
                 }
             }
             Act::Revoke { source } => {
-                let timeout = Some(Duration::from_micros(2 * UNIT));
-                self.seen.sources[source].revoked = true;
-                self.seen.sources[source].ended = true;
-                self.dispatcher.revoke(now, self.sources[source], timeout);
+                let timeout = Duration::from_micros(2 * UNIT);
+                let seen = &mut self.seen.sources[source];
+                (seen.revoked, seen.ended) = (true, true);
+                seen.revoke_due = Some(now.after(timeout));
+                self.dispatcher.revoke(now, self.sources[source], Some(timeout));
             }
             Act::Fence { source } => {
                 let seen = &mut self.seen.sources[source];
@@ -131,7 +132,7 @@ impl World {
 
     fn go_on_to(&mut self, now: Time) {
         self.now = now;
-        self.seen.now = now;
+        self.seen.goes_on_to(now);
         self.dispatcher.handle_timeout(now);
     }
 

@@ -4,7 +4,8 @@ use inorder::{Completion, Outcome, Resume, RunKind};
 
 use crate::acts::Act;
 use crate::driver::World;
-use crate::seen::{Checked, Life, holds};
+use crate::known::Life;
+use crate::seen::{Checked, holds};
 
 pub(crate) fn check(world: &World) -> Checked {
     is_deaf_to_the_past(world)?;

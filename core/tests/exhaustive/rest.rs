@@ -2,7 +2,8 @@
 
 use inorder::{RunKind, Stats};
 
-use crate::seen::{Checked, Known, Life, Seen, holds};
+use crate::known::{Known, Life};
+use crate::seen::{Checked, Seen, holds};
 
 impl Seen {
     pub(crate) fn at_rest(&self, stats: &Stats, halted: &[u32]) -> Checked {
@@ -16,6 +17,12 @@ impl Seen {
             |known: &&Known| known.life == Life::Running(RunKind::Handler) && !known.has_left;
         let running = self.items.iter().filter(runs).count();
         holds(stats.running == running as u64, "what runs is counted")?;
+        let is_handed = |known: &&Known| {
+            let is_pending = known.life == Life::Between && known.attempt > 1 << 31;
+            !known.has_left && (is_pending || known.life == Life::Running(RunKind::HandOver))
+        };
+        let handed = self.items.iter().filter(is_handed).count() as u64;
+        holds(stats.handing_over <= handed, "what failed is handed over at once")?;
         holds(stats.halted == halted.len() as u64, "halted lanes are counted")?;
         holds(!self.is_closed || halted.is_empty(), "closing settles what is halted")?;
         for known in self.items.iter().filter(|known| !known.has_left) {

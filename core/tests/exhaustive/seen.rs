@@ -8,76 +8,12 @@ use inorder::{
 };
 
 use crate::config::Config;
+use crate::known::{Known, Life, Part};
 
 pub(crate) type Checked = Result<(), String>;
 
 pub(crate) fn holds(is: bool, rule: &str) -> Checked {
     if is { Ok(()) } else { Err(format!("broken: {rule}")) }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    Accepted,
-    Running(RunKind),
-    /// To be tried or handed over again.
-    Between,
-    /// An attempt ended, and nothing was said of another.
-    Ended,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Known {
-    pub(crate) handle: Handle,
-    pub(crate) source: usize,
-    pub(crate) seq: Seq,
-    pub(crate) lane: Option<u32>,
-    pub(crate) life: Life,
-    /// The number of the last attempt, be it one to hand over.
-    pub(crate) attempt: u32,
-    tries: u32,
-    started: bool,
-    pub(crate) fate: Option<Why>,
-    /// Its last attempt ended with a result.
-    pub(crate) is_well: bool,
-    /// It failed in some way, at some time.
-    is_bad: bool,
-    /// Cancelled while it did not run.
-    is_cancelled: bool,
-    /// It got too old while it did not run.
-    is_expired: bool,
-    is_skipped: bool,
-    is_halted: bool,
-    pub(crate) is_completed: bool,
-    pub(crate) is_lent: bool,
-    pub(crate) has_left: bool,
-    /// When its retry is due.
-    pub(crate) due: Option<Time>,
-    /// When it gets too old.
-    deadline: Option<Time>,
-}
-
-impl Known {
-    /// Whether it was told of something that is no timeout, or has left.
-    fn is_given_up(&self, told: Option<Why>) -> bool {
-        let is_timeout = matches!(told, Some(Why::AttemptTimeout));
-        self.has_left || told.is_some() && !is_timeout
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Part {
-    pub(crate) ended: bool,
-    pub(crate) taking: bool,
-    pub(crate) starved: bool,
-    pub(crate) revoked: bool,
-    pub(crate) fenced: bool,
-    stopped: bool,
-    has_failed: bool,
-    last_out: Option<Seq>,
-    /// From there on nothing comes out: something failed there.
-    pub(crate) cut: Option<Seq>,
-    /// Another source failed.
-    given_back: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -189,6 +125,14 @@ impl Seen {
         (0..self.items.len()).any(fails) || self.sources.iter().any(|part| part.stopped)
     }
 
+    fn failed_for_good(&mut self, item: usize) {
+        let is_lost = self.sources[self.items[item].source].fenced;
+        let is_cutting = self.policy_of(item) == OnFailure::Fail && !is_lost;
+        if is_cutting && !self.is_behind(&self.items[item]) {
+            self.cut_off(item);
+        }
+    }
+
     /// What follows when an item failed for good under `fail`, or its delivery did.
     fn cut_off(&mut self, item: usize) {
         let (source, seq) = (self.items[item].source, self.items[item].seq);
@@ -291,13 +235,10 @@ impl Seen {
         known.is_bad |= outcome != Outcome::Ok || is_timeout;
         known.is_cancelled |= told.is_some() && !is_timeout;
         known.due = due.filter(|_| is_again);
-        let is_stopped = self.is_closed && self.has_limit;
-        if how == Completion::Settled && outcome != Outcome::Ok && is_handler && !is_stopped {
-            let is_cutting = self.policy_of(item) == OnFailure::Fail;
-            // what may be tried again is handed back instead where its source was revoked
-            if is_cutting && due.is_none() && !self.is_behind(&self.items[item]) {
-                self.cut_off(item);
-            }
+        let has_failed = how == Completion::Settled && outcome != Outcome::Ok || is_timeout;
+        // what may be tried again is handed back instead where its source was revoked
+        if has_failed && is_handler && due.is_none() && !is_stopping {
+            self.failed_for_good(item);
         }
         Ok(())
     }
@@ -376,7 +317,14 @@ impl Seen {
                 known.deadline = self.config.total_timeout.map(|span| self.now.after(span));
             }
             Resume::Skip => known.is_skipped = true,
-            Resume::DeadLetter => known.life = Life::Between,
+            Resume::DeadLetter => known.life = Life::Ended,
+        }
+    }
+
+    pub(crate) fn goes_on_to(&mut self, now: Time) {
+        self.now = now;
+        for part in &mut self.sources {
+            part.fenced |= part.revoke_due.is_some_and(|due| due <= now);
         }
     }
 
@@ -409,6 +357,13 @@ impl Seen {
             holds(!known.is_expired, "what is too old starts no more")?;
             let is_alone = pending == 0 || known.life != Life::Accepted;
             holds(self.config.concurrency > 1 || is_alone, "one item at a time")?;
+            let is_late = |other: &Known| {
+                let part = &self.sources[other.source];
+                other.due.is_some_and(|due| due < self.now)
+                    && !(part.revoked || part.given_back || self.is_behind(other))
+            };
+            let is_passed_over = known.life == Life::Accepted && self.items.iter().any(is_late);
+            holds(!is_passed_over, "due retries start before new work")?;
             let allowed = self.config.retry.map_or(1, |retry| retry.attempts);
             holds(known.tries < allowed, "no more attempts than allowed")?;
             holds(known.due.is_none_or(|due| due <= self.now), "no attempt before its time")?;
@@ -470,6 +425,7 @@ impl Seen {
                 if known.life == Life::Between {
                     known.life = Life::Ended;
                 }
+                self.failed_for_good(item);
                 Ok(())
             }
             Event::Halted { handle } => {
