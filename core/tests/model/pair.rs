@@ -383,6 +383,7 @@ impl Pair {
         let (dispatcher, naive, now) = (&self.dispatcher, &self.naive, self.now);
         for id in self.sources.iter().rev().take(4).copied() {
             same("wants", &dispatcher.wants(id), &naive.wants(id))?;
+            same("wants_one", &dispatcher.wants_one(id), &(naive.wants(id) > 0))?;
             same("is_full", &dispatcher.is_full(id), &naive.is_full(id))?;
             same("oldest", &dispatcher.oldest(id), &naive.oldest(id))?;
             same("failed", &dispatcher.failed(id), &naive.failed(id))?;
