@@ -49,8 +49,7 @@ impl Seen {
         let has_slot = running < self.config.concurrency && !self.paused;
         let is_single = self.config.concurrency == 1;
         if has_slot && !(is_single && stats.handing_over > 0) {
-            let is_due = |known: &Known| known.due.is_some_and(|due| due < self.now);
-            holds(!self.items.iter().any(is_due), "a due retry starts")?;
+            holds(!self.is_anything_late(), "a due retry starts")?;
         }
         if has_slot && !(is_single && stats.handing_over + stats.backing_off > 0) {
             let is_behind = |known: &&Known| {

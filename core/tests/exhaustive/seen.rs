@@ -146,6 +146,15 @@ impl Seen {
         }
     }
 
+    /// Whether the time of some retry is over that was not handed back or cut off.
+    pub(crate) fn is_anything_late(&self) -> bool {
+        self.items.iter().any(|known| {
+            let part = &self.sources[known.source];
+            let is_gone = part.revoked || part.given_back || self.is_behind(known);
+            known.due.is_some_and(|due| due < self.now) && !is_gone
+        })
+    }
+
     /// Whether an item is behind what failed in its source.
     pub(crate) fn is_behind(&self, known: &Known) -> bool {
         self.sources[known.source].cut.is_some_and(|cut| known.seq >= cut)
@@ -357,12 +366,7 @@ impl Seen {
             holds(!known.is_expired, "what is too old starts no more")?;
             let is_alone = pending == 0 || known.life != Life::Accepted;
             holds(self.config.concurrency > 1 || is_alone, "one item at a time")?;
-            let is_late = |other: &Known| {
-                let part = &self.sources[other.source];
-                other.due.is_some_and(|due| due < self.now)
-                    && !(part.revoked || part.given_back || self.is_behind(other))
-            };
-            let is_passed_over = known.life == Life::Accepted && self.items.iter().any(is_late);
+            let is_passed_over = known.life == Life::Accepted && self.is_anything_late();
             holds(!is_passed_over, "due retries start before new work")?;
             let allowed = self.config.retry.map_or(1, |retry| retry.attempts);
             holds(known.tries < allowed, "no more attempts than allowed")?;
