@@ -82,6 +82,13 @@
 //!
 //! `std` and `futures` (streams and processors) are on by default. `futures-timer` and `tokio` bring a [`Clock`] each,
 //! for what has a time limit; `serde` makes [`Stats`] and [`Blocked`] serialisable.
+//!
+//! `tracing` tells the crate of that name, with the target `inorder`, what streams and processors do. Each attempt has a
+//! span `attempt` (`seq`, `attempt`, `lane`: a number for the key, while that is in use), which is entered around the call
+//! of its handler, each poll of the future and its drop; each attempt to hand over one named `dead_letter`. Events are
+//! `retry`, `timeout`, `total timeout`, `failure` (for good), `dead letter` (received), and as warnings `dead letter not
+//! received` and `halt`. They say `seq` and `attempt`, and not the error, of which nothing is asked. A subscriber is never
+//! called under a lock. Without the feature none of this costs anything.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

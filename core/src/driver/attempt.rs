@@ -1,9 +1,11 @@
 //! Attempts that run: futures in places that are made once, polled where they are.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::spans::Span;
 use super::wake::WakeSet;
 use crate::Run;
 
@@ -29,6 +31,7 @@ struct Place<F> {
     future: Pin<Box<Option<F>>>,
     waker: Waker,
     run: Run,
+    span: Span,
 }
 
 impl<F> Attempts<F> {
@@ -77,13 +80,13 @@ impl<F> Attempts<F> {
 
     /// After a panic: drops the future, and says whose it was. Whoever was woken meanwhile is polled again.
     pub(super) fn recover(&mut self) -> Option<Run> {
-        let at = std::mem::replace(&mut self.busy, NOWHERE);
+        let at = mem::replace(&mut self.busy, NOWHERE);
         let run = self.places.get(at as usize)?.run;
         // one that had just begun has kept its place among the free ones
         if self.at.get(run.handle.slot().index()) == Some(&at) {
             self.vacate(at);
         } else {
-            self.places[at as usize].future.as_mut().set(None);
+            self.places[at as usize].clear();
         }
         for at in 0..self.places.len() {
             self.wakes.wake(at);
@@ -96,7 +99,7 @@ impl<F> Attempts<F> {
     fn vacate(&mut self, at: u32) {
         let place = &mut self.places[at as usize];
         self.busy = at;
-        place.future.as_mut().set(None);
+        place.clear();
         self.busy = NOWHERE;
         self.at[place.run.handle.slot().index()] = NOWHERE;
         self.free.push(at);
@@ -119,7 +122,8 @@ impl<F> Attempts<F> {
         if at == self.wakes.len() {
             self.grow();
         }
-        self.places.push(Place { future: Box::pin(None), waker: self.wakes.waker(at), run });
+        let (future, waker) = (Box::pin(None), self.wakes.waker(at));
+        self.places.push(Place { future, waker, run, span: Span::none() });
         self.free.push(at as u32);
         at as u32
     }
@@ -140,7 +144,12 @@ impl<F> Attempts<F> {
 impl<F: Future> Attempts<F> {
     /// Begins an attempt: calls its handler, and polls the future for the first time.
     #[inline]
-    pub(super) fn begin(&mut self, run: Run, handler: impl FnOnce() -> F) -> Poll<F::Output> {
+    pub(super) fn begin(
+        &mut self,
+        run: Run,
+        span: Span,
+        handler: impl FnOnce() -> F,
+    ) -> Poll<F::Output> {
         let at = match self.free.last() {
             Some(&at) => at,
             None => self.add_place(run),
@@ -148,10 +157,10 @@ impl<F: Future> Attempts<F> {
         let place = &mut self.places[at as usize];
         place.run = run;
         self.busy = at;
-        place.future.as_mut().set(Some(handler()));
-        let poll = place.poll();
+        place.span = span;
+        let poll = place.begin(handler);
         if poll.is_ready() {
-            place.future.as_mut().set(None);
+            place.clear();
         }
         self.busy = NOWHERE;
         if poll.is_pending() {
@@ -185,9 +194,28 @@ impl<F: Future> Attempts<F> {
     }
 }
 
+impl<F> Place<F> {
+    /// Drops the future, inside of its span.
+    #[inline]
+    fn clear(&mut self) {
+        let span = mem::replace(&mut self.span, Span::none());
+        let _entered = span.enter();
+        self.future.as_mut().set(None);
+    }
+}
+
 impl<F: Future> Place<F> {
     #[inline]
+    fn begin(&mut self, handler: impl FnOnce() -> F) -> Poll<F::Output> {
+        let _entered = self.span.enter();
+        self.future.as_mut().set(Some(handler()));
+        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        future.poll(&mut Context::from_waker(&self.waker))
+    }
+
+    #[inline]
     fn poll(&mut self) -> Poll<F::Output> {
+        let _entered = self.span.enter();
         let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Pending };
         future.poll(&mut Context::from_waker(&self.waker))
     }

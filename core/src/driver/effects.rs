@@ -8,6 +8,7 @@ use super::failure::FailureKind;
 use super::items::Output;
 use super::key::Hashed;
 use super::offer::{AnswerPledge, Waiting};
+use super::spans::Notes;
 use super::stopping::Waiter;
 use super::ticket::Pledge;
 
@@ -18,6 +19,7 @@ pub(super) struct Effects<T, R, E, Q, I> {
     pub(super) waiters: Vec<Arc<Waiter>>,
     pub(super) trash: Vec<Trash<T, R, E, Q, I>>,
     pub(super) taker: Option<Waker>,
+    pub(super) notes: Notes,
     pub(super) wakes_driver: bool,
 }
 
@@ -39,12 +41,14 @@ impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
             waiters: Vec::new(),
             trash: Vec::new(),
             taker: None,
+            notes: Notes::new(),
             wakes_driver: false,
         }
     }
 
     /// Wakes and drops. To be called without a lock.
     pub(super) fn perform(&mut self) {
+        self.notes.tell();
         // one by one: a panic leaves the rest to the next time
         while let Some(pledge) = self.pledges.pop_front() {
             if let Some(waker) = pledge.waker() {

@@ -17,6 +17,7 @@ use super::failure::{Failure, Stop, StopKind};
 use super::items::{Ended, Items, Next};
 use super::letters::{Halts, Letter};
 use super::shared::Shared;
+use super::spans::Span;
 use super::state::State;
 use super::trials::Trials;
 use crate::event::Why;
@@ -174,12 +175,10 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
             return;
         }
         let outcome = self.trials.timed_out(run, why);
-        self.command(|state, _, _| {
-            if is_begun {
-                state.complete(run, outcome);
-            } else {
-                state.stop_unbegun(run, outcome);
-            }
+        self.command(|state, _, effects| {
+            let seq = state.seq_of(run.handle);
+            let is_retried = state.end_timed_out(run, outcome, is_begun);
+            effects.notes.timed_out(why, is_retried, seq, run.attempt);
         });
     }
 
@@ -269,7 +268,10 @@ where
 
     fn handed_over(&mut self, run: Run, is_received: bool) {
         let outcome = if is_received { Outcome::Ok } else { Outcome::FAILED };
-        self.command(|state, _, _| state.complete(run, outcome));
+        self.command(|state, _, effects| {
+            effects.notes.handed_over(is_received, state.seq_of(run.handle), run.attempt);
+            state.complete(run, outcome)
+        });
     }
 
     /// Begins what is to be begun; at most as many as make a turn in one poll.
@@ -302,14 +304,15 @@ where
 
     #[inline]
     fn begin_handler(&mut self, run: Run, item: T) -> Option<Ended<T, R, E>> {
+        let span = Span::new(run, || self.shared.core.lock().who(run.handle));
         let Some(again) = self.trials.again else {
-            let poll = self.attempts.begin(run, || (self.handler)(item));
+            let poll = self.attempts.begin(run, span, || (self.handler)(item));
             return match poll {
                 Poll::Ready(result) => Some(self.ended(run, result, None)),
                 Poll::Pending => None,
             };
         };
-        match self.attempts.begin(run, || (self.handler)(again(&item))) {
+        match self.attempts.begin(run, span, || (self.handler)(again(&item))) {
             Poll::Ready(result) => Some(self.ended(run, result, Some(item))),
             Poll::Pending => {
                 self.command(|state, items, effects| items.put_back(state, run, item, effects));
@@ -322,7 +325,8 @@ where
     fn begin_hand_over(&mut self, run: Run, failure: Failure<E, I>) {
         let letter = Letter::new(&self.shared, run.handle, failure);
         let hand_over = &mut self.hand_over;
-        if let Poll::Ready(is_received) = self.letters.begin(run, || hand_over(letter)) {
+        let span = Span::new(run, || self.shared.core.lock().who(run.handle));
+        if let Poll::Ready(is_received) = self.letters.begin(run, span, || hand_over(letter)) {
             self.handed_over(run, is_received);
         }
     }
@@ -339,6 +343,8 @@ where
     #[cold]
     fn tell_one(&mut self, handle: Handle, failure: Failure<E, I>) {
         let (seq, attempt) = (failure.seq, failure.attempt);
+        self.effects.notes.halted(seq, attempt);
+        self.effects.perform();
         let letter = Letter::new(&self.shared, handle, failure);
         let told = catch_unwind(AssertUnwindSafe(|| self.halts.tell(letter.failure())));
         drop(letter);

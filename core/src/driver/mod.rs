@@ -19,6 +19,7 @@ mod runs;
 mod sequences;
 mod shared;
 mod source;
+mod spans;
 mod state;
 mod steering;
 mod stopping;

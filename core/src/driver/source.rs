@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::attempt::{Attempts, Round};
 use super::clock::{MaybeClock, NoClock, Timer};
 use super::key::Key;
+use super::spans::Span;
 use super::state::State;
 use super::trials::Trials;
 use crate::event::Why;
@@ -363,6 +364,7 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
             self.stop(run, why);
             self.state.drain_all(&mut self.cells);
         }
+        self.cells.notes.tell();
         // last, as a destructor may panic
         self.cells.trash.clear();
     }
@@ -378,14 +380,15 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         if !is_unbegun && !self.attempts.stop(run) {
             return;
         }
-        let outcome = match why.is_timeout() {
-            true => self.trials.timed_out(run, why),
-            false => Outcome::Cancelled,
-        };
-        if is_unbegun {
-            self.state.stop_unbegun(run, outcome);
+        if why.is_timeout() {
+            let outcome = self.trials.timed_out(run, why);
+            let seq = self.state.seq_of(run.handle);
+            let is_retried = self.state.end_timed_out(run, outcome, !is_unbegun);
+            self.cells.notes.timed_out(why, is_retried, seq, run.attempt);
+        } else if is_unbegun {
+            self.state.stop_unbegun(run, Outcome::Cancelled);
         } else {
-            self.state.complete(run, outcome);
+            self.state.complete(run, Outcome::Cancelled);
         }
         drop(left_over);
     }
@@ -424,7 +427,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     ) -> Ended {
         let poll = if !C::HAS_TIME || self.trials.again.is_none() {
             let Cell::Waiting(item) = self.cells.take(run.handle) else { return Ended::Later };
-            self.attempts.begin(run, || handler(item))
+            let span = Span::new(run, || self.state.who(run.handle));
+            self.attempts.begin(run, span, || handler(item))
         } else {
             self.begin_copy(run, handler)
         };
@@ -445,7 +449,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         };
         *cell = Cell::Begun(item);
         let Cell::Begun(item) = &*cell else { return Poll::Pending };
-        self.attempts.begin(run, || handler(again(item)))
+        let span = Span::new(run, || self.state.who(run.handle));
+        self.attempts.begin(run, span, || handler(again(item)))
     }
 
     fn poll_woken(&mut self, outcome: impl Fn(&F::Output) -> Outcome) {
@@ -459,12 +464,15 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     fn finish(&mut self, run: Run, output: F::Output, outcome: impl Fn(&F::Output) -> Outcome) {
         let outcome = outcome(&output);
         let outcome = self.trials.outcome(run, &output, outcome);
+        let seq = self.state.seq_of(run.handle);
         let completion = self.state.complete(run, outcome);
+        self.cells.notes.ended(completion, outcome, seq, run.attempt);
         if completion == Completion::Settled {
             self.cells.put(run.handle, Cell::Done(output));
         } else if completion == Completion::Retrying {
             self.cells.wait_again(run.handle);
         }
+        self.cells.notes.tell();
         self.drain();
     }
 }

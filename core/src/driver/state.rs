@@ -25,6 +25,7 @@ use std::time::Duration;
 use atomic_waker::AtomicWaker;
 
 use super::runs::Runs;
+use super::spans::Who;
 use crate::event::{Event, Rest, Why};
 use crate::{
     Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, OptionsError, Outcome,
@@ -36,7 +37,7 @@ pub(super) trait Slots {
     /// The outcome of an attempt is fixed: stop it.
     fn signal(&mut self, run: Run, why: Why);
     /// The total time of an item that does not run was over.
-    fn expired(&mut self, handle: Handle);
+    fn expired(&mut self, handle: Handle, seq: Option<Seq>);
     /// The item failed for good and holds its key.
     fn halted(&mut self, handle: Handle);
     /// The item left without a result. `failed` is the item at the failed position.
@@ -145,6 +146,11 @@ impl State {
 
     pub(super) fn seq_of(&self, handle: Handle) -> Option<Seq> {
         self.dispatcher.seq_of(handle)
+    }
+
+    /// What a span of it says.
+    pub(super) fn who(&self, handle: Handle) -> Option<Who> {
+        Some((self.dispatcher.seq_of(handle)?, self.dispatcher.lane_of(handle)))
     }
 
     /// The lowest number in flight.
@@ -267,6 +273,18 @@ impl State {
         }
     }
 
+    /// Ends an attempt whose time was over. Whether it is tried again.
+    #[cold]
+    pub(super) fn end_timed_out(&mut self, run: Run, outcome: Outcome, is_begun: bool) -> bool {
+        let backing_off = self.dispatcher.stats(self.now).backing_off;
+        if is_begun {
+            self.complete(run, outcome);
+        } else {
+            self.stop_unbegun(run, outcome);
+        }
+        self.dispatcher.stats(self.now).backing_off > backing_off
+    }
+
     // polls
 
     /// The next attempt to begin.
@@ -327,7 +345,7 @@ impl State {
             Event::Signal { handle, attempt, why } => {
                 slots.signal(Run { handle, attempt }, why);
             }
-            Event::Expired { handle } => slots.expired(handle),
+            Event::Expired { handle } => slots.expired(handle, self.seq_of(handle)),
             Event::Halted { handle } => slots.halted(handle),
             Event::Passed { handle, why } => slots.passed(handle, why, self.failed()),
             Event::Left { handle, rest, why } => slots.left(handle, rest, why, self.failed()),

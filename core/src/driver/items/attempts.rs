@@ -92,6 +92,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         }
         let completion = state.complete(run, outcome);
         let item = &mut self.items[run.handle.slot().index()];
+        effects.notes.ended(completion, outcome, Some(item.seq), run.attempt);
         match completion {
             Completion::Settled => {
                 item.output = Some(output);

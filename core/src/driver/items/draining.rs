@@ -114,8 +114,9 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
         }
     }
 
-    fn expired(&mut self, handle: Handle) {
+    fn expired(&mut self, handle: Handle, seq: Option<Seq>) {
         let item = &mut self.items.items[handle.slot().index()];
+        self.effects.notes.expired(seq);
         let over = Output::Failed(FailureKind::DeadlineExceeded);
         self.effects.trash.extend(item.output.replace(over).map(Trash::Output));
     }

@@ -3,6 +3,7 @@
 use std::hash::{Hash, RandomState};
 
 use crate::driver::key::{Hashed, Lanes};
+use crate::driver::spans::Notes;
 use crate::driver::state::Slots;
 use crate::event::{Rest, Why};
 use crate::{Handle, Lane, Run, Seq};
@@ -13,6 +14,7 @@ pub(super) struct Cells<T, O, Q> {
     lanes: Lanes<Q>,
     hasher: RandomState,
     pub(super) signals: Vec<(Run, Why)>,
+    pub(super) notes: Notes,
     /// What is to be dropped when everything else is done.
     pub(super) trash: Vec<Trash<T, O, Q>>,
 }
@@ -45,6 +47,7 @@ impl<T, O, Q> Default for Cells<T, O, Q> {
             lanes: Lanes::default(),
             hasher: RandomState::new(),
             signals: Vec::new(),
+            notes: Notes::new(),
             trash: Vec::new(),
         }
     }
@@ -125,7 +128,8 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
         self.signals.push((run, why));
     }
 
-    fn expired(&mut self, handle: Handle) {
+    fn expired(&mut self, handle: Handle, seq: Option<Seq>) {
+        self.notes.expired(seq);
         let item = self.time_out(handle, Why::DeadlineExceeded);
         self.trash.extend(item.map(Trash::Item));
     }
