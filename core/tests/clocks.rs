@@ -1,5 +1,5 @@
 //! Processors by the clocks of hosts, in virtual time where the host has it.
-#![cfg(feature = "futures")]
+#![cfg(any(feature = "futures-timer", feature = "tokio"))]
 
 use std::convert::Infallible;
 use std::future::pending;
