@@ -63,7 +63,7 @@ check: setup ## what every change must pass: format, lints, types, unit tests an
 	+@mk/steps.sh check $(CHECKS)
 
 test: setup ## the whole truth: check, packages as users get them, documents, other versions
-	+@mk/steps.sh test $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
+	+@mk/steps.sh test $(CHECKS) test-loom no-std docs-rust docs-py readme examples package-py package-js minimum pythons
 
 ## What they are made of
 .PHONY: setup wheel wasm fmt requirements clean

@@ -3,12 +3,14 @@
 
 ROUNDS ?= 10
 MODEL_STEPS ?= 100000000
+STATES_DEPTH ?= 9
+PREEMPTIONS ?= 3
 FUZZ_SECONDS ?= 900
 MUTANT_SHARDS ?= 16
 
 TOOLS := $(CURDIR)/target/tools
 FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
-SOAKS := soak-tests soak-model soak-fuzz soak-miri soak-mutants
+SOAKS := soak-tests soak-model soak-states soak-loom soak-fuzz soak-miri soak-mutants
 
 ## To wear it out
 .PHONY: soak $(SOAKS)
@@ -20,6 +22,13 @@ soak-tests: setup ## the test suites over and over (ROUNDS=10), each round with 
 
 soak-model: ## the core against the naive models (MODEL_STEPS=100000000)
 	INORDER_MODEL_STEPS=$(MODEL_STEPS) cargo test --release -q -p inorder --all-features --test model --test watermark
+
+soak-states: ## every state that up to STATES_DEPTH=9 commands can reach: with 9 half an hour, with 12 days
+	INORDER_EXHAUSTIVE_DEPTH=$(STATES_DEPTH) cargo test --release -q -p inorder --test exhaustive -- --ignored --nocapture
+
+soak-loom: ## every interleaving with so many switches that no thread asked for (PREEMPTIONS=3)
+	LOOM_MAX_PREEMPTIONS=$(PREEMPTIONS) RUSTFLAGS='--cfg inorder_loom' \
+		cargo test --release -q -p inorder --lib --target-dir target/loom -- interleavings --nocapture
 
 soak-fuzz: ## every fuzz target (FUZZ_SECONDS=900 each), where there is a nightly compiler
 	@if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then \

@@ -2,7 +2,7 @@
 # take long by themselves run again only when something they depend on changed.
 
 ## Single steps
-.PHONY: $(CHECKS) no-std docs-rust docs-py readme examples package-py package-js minimum pythons
+.PHONY: $(CHECKS) test-loom no-std docs-rust docs-py readme examples package-py package-js minimum pythons
 lint-paths: ## nothing committed names a path of one machine or a registry
 	@mk/paths.sh
 
@@ -31,6 +31,10 @@ types-js: bindings-js/dist/index.js ## tsc over the sources and the declarations
 
 test-rust: ## the core and its driver: units, vectors, scenarios, documents
 	cargo test -q -p inorder --all-features
+
+test-loom: ## every interleaving of threads in the driver's wake set, promises and processors, up to a bound
+	@mk/stamp.sh $@ core -- env RUSTFLAGS='--cfg inorder_loom' \
+		cargo test -q -p inorder --lib --target-dir target/loom -- interleavings
 
 test-py: $(STAMPS)/wheel ## pytest on the installed wheel
 	cd bindings-py && $(BIN)/python -P -m pytest -q

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use atomic_waker::AtomicWaker;
-
 use super::effects::{Effects, Trash};
 use super::failure::{Failure, FailureKind, Stop, StopKind};
 use super::key::{Hashed, Lanes};
@@ -16,6 +14,7 @@ use super::letters::Owed;
 use super::offer::{Offer, Refused, RefusedKind, TurnedAway, Waiting};
 use super::state::{Core, State};
 use super::stopping::{Leftover, Report, Waiters};
+use super::sync::AtomicWaker;
 use super::ticket::{Pledge, Promise, Ticket};
 use crate::event::Why;
 use crate::{Arrival, Handle, Lane, Outcome, PushError, Release, Run, Seq, Time, What};

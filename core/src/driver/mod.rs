@@ -8,6 +8,8 @@ mod effects;
 mod engine;
 mod failure;
 mod in_order;
+#[cfg(all(test, inorder_loom))]
+mod interleavings;
 mod items;
 mod key;
 mod letters;
@@ -23,6 +25,7 @@ mod spans;
 mod state;
 mod steering;
 mod stopping;
+mod sync;
 mod ticket;
 mod trials;
 mod wake;

@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use atomic_waker::AtomicWaker;
 use futures_core::{FusedStream, Stream};
 
 use super::clock::MaybeClock;
 use super::failure::Failure;
 use super::items::Takers;
 use super::shared::Shared;
+use super::sync::AtomicWaker;
 use crate::Time;
 
 /// The results of a processor, as a stream: see [`Processor::results`](super::Processor::results).

@@ -1,12 +1,13 @@
 //! What a processor, its driver and its futures share.
 
 use std::hash::{Hash, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::effects::Effects;
 use super::items::Items;
 use super::key::Hashed;
 use super::state::{Core, State};
+use super::sync::{Mutex, MutexGuard};
 use crate::Time;
 
 /// Says by what an item is ordered.

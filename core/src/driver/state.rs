@@ -18,14 +18,13 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Duration;
 
-use atomic_waker::AtomicWaker;
-
 use super::runs::Runs;
 use super::spans::Who;
+use super::sync::{AtomicWaker, Mutex, MutexGuard};
 use crate::event::{Event, Rest, Why};
 use crate::{
     Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, OptionsError, Outcome,

@@ -6,13 +6,12 @@ use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-
-use atomic_waker::AtomicWaker;
 
 use super::failure::{Failure, Stop};
 use super::shared::Shared;
+use super::sync::{AtomicBool, AtomicWaker};
 use super::ticket::Pledge;
 use crate::Seq;
 

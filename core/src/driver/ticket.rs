@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-
-use atomic_waker::AtomicWaker;
 
 use super::failure::Failure;
 use super::state::Core;
+use super::sync::{AtomicBool, AtomicWaker, Mutex};
 use crate::{Handle, Seq};
 
 /// A place for one value for which one task waits.
