@@ -1,4 +1,5 @@
-//! The dispatcher against a naive model under random commands, and against nonsense.
+//! The dispatcher against a naive model under random commands, and against nonsense. What a fuzzer found worth keeping
+//! is run here too.
 //!
 //! `INORDER_MODEL_STEPS` sets how many steps there are, `INORDER_MODEL_SEED` where they begin.
 
@@ -8,8 +9,16 @@ mod config;
 mod ends;
 #[path = "model/face.rs"]
 mod face;
+#[path = "model/fuzzed.rs"]
+mod fuzzed;
+#[path = "model/fuzzed_numbers.rs"]
+mod fuzzed_numbers;
 #[path = "model/leaving.rs"]
 mod leaving;
+#[path = "../src/sequencer/tests/model.rs"]
+mod lists;
+#[path = "model/lots.rs"]
+mod lots;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/nonsense.rs"]
@@ -24,16 +33,28 @@ mod seen;
 mod steps;
 #[path = "model/stopping.rs"]
 mod stopping;
+#[path = "model/torment.rs"]
+mod torment;
+#[path = "model/upset.rs"]
+mod upset;
 #[path = "model/waits.rs"]
 mod waits;
 #[path = "model/watch.rs"]
 mod watch;
 
+extern crate alloc;
+
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use inorder::{
+    Insert, OnGap, OnRestart, Seq, SequenceError, Sequencer, SequencerEvent, SequencerOptions, Time,
+};
 
 use config::Config;
+use lots::Lots;
 use pair::Pair;
-use steps::{Lots, Mix, Step};
+use steps::{Mix, Step};
 
 const STEPS: u64 = 1_000_000;
 
@@ -59,7 +80,7 @@ fn failure(seed: u64, config: Config, steps: &[Step]) -> Option<String> {
 
 /// One run: at most so many steps.
 fn run_of(seed: u64) -> (Config, Vec<Step>) {
-    let mut lots = Lots(seed);
+    let mut lots = Lots::Drawn(seed);
     let config = steps::config(&mut lots);
     let mix = Mix::new(&mut lots);
     let mut steps = mix.first(&mut lots);
@@ -95,4 +116,21 @@ fn a_run_is_shrunk_to_what_matters() {
     let wanted = steps[steps.len() / 2].act;
     let short = steps::shrink(steps, |steps| steps.iter().any(|step| step.act == wanted));
     assert_eq!(short.iter().map(|step| step.act).collect::<Vec<_>>(), [wanted]);
+}
+
+#[test]
+fn what_a_fuzzer_found_worth_keeping_still_holds() {
+    replay("dispatcher", fuzzed::run);
+    replay("sequencer", fuzzed_numbers::run);
+}
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut files = 0;
+    for entry in std::fs::read_dir(&corpus).expect("there is a corpus") {
+        let path = entry.expect("it can be read").path();
+        run(&std::fs::read(&path).expect("it can be read"));
+        files += 1;
+    }
+    assert!(files > 0, "{} is empty", corpus.display());
 }

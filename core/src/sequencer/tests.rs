@@ -7,6 +7,8 @@ use super::*;
 
 mod model;
 
+use model::Out::{self, Event, Item};
+
 const T0: Time = Time::from_micros(0);
 
 fn at(micros: u64) -> Time {
@@ -28,15 +30,6 @@ fn sequencer(options: SequencerOptions) -> Sequencer {
 fn insert(s: &mut Sequencer, now: Time, seqs: impl IntoIterator<Item = Seq>) -> Vec<&'static str> {
     seqs.into_iter().map(|seq| s.insert(now, seq).name()).collect()
 }
-
-/// What comes out: numbers, and events with their numbers.
-#[derive(Debug, PartialEq, Eq)]
-enum Out {
-    Item(Seq),
-    Event(SequencerEvent),
-}
-
-use Out::{Event, Item};
 
 fn lost(first: Seq, last: Seq) -> Out {
     Event(SequencerEvent::Lost { first, last })
@@ -361,4 +354,31 @@ fn numbers_of_the_wire_are_told_and_unwrapped_ones_leave() {
     assert_eq!(s.lost(), 2);
     assert_eq!(insert(&mut s, T0, [0, 255, 2, 256 + 3]), ["late", "late", "ready", "ready"]);
     assert_eq!(drain(&mut s), [Item(258), Item(259)]);
+}
+
+/// Draws numbers from a seed.
+fn drawn(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    }
+}
+
+#[test]
+fn random_steps_agree_with_plain_lists() {
+    for seed in 0..1_500 {
+        model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), 300, None);
+    }
+}
+
+#[test]
+fn a_run_with_wrapping_numbers_is_the_shifted_run() {
+    for seed in 0..400 {
+        for bits in [8, 16, 32] {
+            model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), 300, Some(bits));
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use inorder::{OnFailure, Outcome, Resume};
 
 use crate::config::{Config, Retrying};
-use crate::waits::mixed;
+use crate::lots::Lots;
 
 /// One command. Items and sources are picked by number from those there are, so that what is left of a run after
 /// some of it was dropped still means something.
@@ -112,34 +112,6 @@ pub(crate) struct Step {
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:+} {:?}", self.after, self.act)
-    }
-}
-
-/// SplitMix64.
-#[derive(Clone, Debug)]
-pub(crate) struct Lots(pub(crate) u64);
-
-impl Lots {
-    pub(crate) fn draw(&mut self) -> u64 {
-        let drawn = mixed(self.0);
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        drawn
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.draw() % bound
-    }
-
-    pub(crate) fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    pub(crate) fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-
-    fn pick(&mut self) -> usize {
-        self.below(64) as usize
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use inorder::Seq;
 
 use crate::config::Retrying;
+use crate::lots::mixed;
 
 /// What is waited before a hand-over is tried again.
 const HAND_OVER: Retrying =
@@ -26,12 +27,4 @@ impl Retrying {
     pub(crate) fn hand_over(tried: u32) -> Duration {
         HAND_OVER.wait(0, tried + 1, 0)
     }
-}
-
-/// One step of SplitMix64.
-pub(crate) fn mixed(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
