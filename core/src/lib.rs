@@ -141,8 +141,8 @@ pub use driver::TokioTimer;
 #[cfg(feature = "futures")]
 pub use driver::{
     Builder, Clock, Close, CloseError, Driver, Enqueue, Failure, FailureKind, Gap, InOrder,
-    InOrderExt, InOrderMap, Join, Lost, NoClock, Processor, Refused, RefusedKind, Report,
-    Resequence, Resequenced, Results, Stop, StopKind, Ticket,
+    InOrderExt, InOrderMap, Join, JoinError, Lost, NoClock, Processor, Refused, RefusedKind,
+    Report, Resequence, Resequenced, Results, Stop, StopKind, Ticket,
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};

@@ -256,8 +256,9 @@ fn an_on_halt_that_panics_stops_the_processor() {
     assert_eq!(now(tickets.remove(0)).unwrap_err().kind, FailureKind::Closed);
     let close = processor.close();
     assert!(poll(&mut driver).is_ready());
-    let stop = now(close).unwrap_err().stop;
-    assert_eq!((stop.seq, stop.kind), (1, StopKind::Panicked));
+    let error = now(close).unwrap_err();
+    let stop = error.stop().unwrap();
+    assert_eq!((stop.seq, &stop.kind), (1, &StopKind::Panicked));
 }
 
 type Slot<R> = Arc<OnceLock<Processor<u32, R, &'static str, u32, u32>>>;

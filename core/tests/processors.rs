@@ -365,7 +365,7 @@ fn a_failure_that_stops_the_processor_is_no_result() {
     let mut driver = Box::pin(driver);
     assert!(poll(&mut driver).is_pending());
     assert_eq!(*seen.borrow(), [0]);
-    assert_eq!(now(processor.join()).unwrap_err().error(), Some(&"boom"));
+    assert_eq!(now(processor.join()).unwrap_err().stop().unwrap().error(), Some(&"boom"));
 
     // an iteration raises it, and is over
     let (processor, driver) = Processor::new(options(), handler);
@@ -431,11 +431,11 @@ fn an_error_of_on_result_is_what_stopped_the_processor() {
     let failure = failures.next().unwrap().unwrap_err();
     assert!(matches!(failure.kind, FailureKind::Closed));
     assert_eq!(failure.cause().map(|stop| (stop.seq, stop.error())), Some((1, Some(&"full disk"))));
-    assert_eq!(now(processor.join()).unwrap_err().error(), Some(&"full disk"));
+    assert_eq!(now(processor.join()).unwrap_err().stop().unwrap().error(), Some(&"full disk"));
     let refused = processor.try_enqueue(3).unwrap_err();
     assert_eq!(refused.cause().map(|stop| stop.seq), Some(1));
     let error = now(processor.close()).unwrap_err();
-    assert_eq!((error.stop.seq, error.report.released), (1, 2));
+    assert_eq!((error.stop().unwrap().seq, error.report().unwrap().released), (1, 2));
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_timeout_that_stops_a_processor_is_the_cause_of_the_rest() {
     let closed = now(second).unwrap_err();
     assert_eq!(closed.kind, FailureKind::Closed);
     assert_eq!(closed.cause().map(|stop| &stop.kind), Some(&StopKind::AttemptTimeout));
-    assert_eq!(now(processor.join()).unwrap_err().kind, StopKind::AttemptTimeout);
+    assert_eq!(now(processor.join()).unwrap_err().stop().unwrap().kind, StopKind::AttemptTimeout);
 }
 
 #[test]

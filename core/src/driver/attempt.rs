@@ -173,14 +173,22 @@ impl<F: Future> Attempts<F> {
     ///
     /// `seen` is where the round is, 0 at its begin. In a round each is polled once, so that one which wakes itself
     /// does not keep the others waiting.
-    pub(super) fn poll_woken(&mut self, seen: &mut Round) -> Option<(Run, F::Output)> {
+    /// `around` says what is to be held while one is polled.
+    pub(super) fn poll_woken<X>(
+        &mut self,
+        seen: &mut Round,
+        around: impl Fn(Run) -> X,
+    ) -> Option<(Run, F::Output)> {
         loop {
             while seen.bits != 0 {
                 let at = seen.word as u32 * u64::BITS + seen.bits.trailing_zeros();
                 seen.bits &= seen.bits - 1;
                 let Some(place) = self.places.get_mut(at as usize) else { continue };
                 self.busy = at;
-                let poll = place.poll();
+                let poll = {
+                    let _held = around(place.run);
+                    place.poll()
+                };
                 self.busy = NOWHERE;
                 if let Poll::Ready(output) = poll {
                     let run = place.run;

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::deadlock::tell;
 use super::failure::Failure;
+use super::inside::Inside;
 use super::items::Lent;
 use super::shared::Shared;
 use crate::Time;
@@ -92,7 +95,7 @@ where
     }
     loop {
         let delivered = next(&shared).await;
-        let answer = delivery.call(&delivered.lent().result).await;
+        let answer = delivered.inside(delivery.call(&delivered.lent().result)).await;
         delivered.end(answer);
     }
 }
@@ -106,6 +109,34 @@ struct Delivered<'a, T, R, E, Q: Eq + Hash, I> {
 impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
     fn lent(&self) -> &Lent<R, E, I> {
         self.lent.as_ref().expect("it is there until the end")
+    }
+
+    /// Calls `on_result`. What it waits for in vain, its own ticket, is told by this: the driver does not have it.
+    async fn inside<A>(&self, call: impl Future<Output = A>) -> A {
+        let mut call = pin!(call);
+        let Lent { handle, .. } = *self.lent();
+        let inside = Inside { handle, attempt: 0 };
+        std::future::poll_fn(|cx| {
+            loop {
+                let entered = inside.enter(&self.shared.core);
+                let poll = call.as_mut().poll(cx);
+                drop(entered);
+                if poll.is_ready() || !self.shared.core.lock().take_vain_of(handle) {
+                    return poll;
+                }
+                self.tell_vain();
+            }
+        })
+        .await
+    }
+
+    #[cold]
+    fn tell_vain(&self) {
+        let Lent { seq, attempt, result, kept, pledge, .. } = self.lent();
+        let kept = result.as_ref().err().map(|failure| &failure.item).or(kept.as_ref());
+        if let (Some(pledge), Some(kept)) = (pledge, kept) {
+            tell(pledge, *seq, *attempt, self.shared.copy(kept));
+        }
     }
 
     fn end(mut self, answer: Result<(), E>) {

@@ -14,6 +14,7 @@ use super::attempt::{Attempts, Round};
 use super::clock::{MaybeClock, Timer};
 use super::effects::Effects;
 use super::failure::{Failure, Stop, StopKind};
+use super::inside::Inside;
 use super::items::{Ended, Items, Next};
 use super::letters::{Halts, Letter};
 use super::shared::Shared;
@@ -249,7 +250,9 @@ where
     /// Polls each attempt that was woken.
     fn poll_woken(&mut self) {
         let mut round = Round::default();
-        while let Some((run, result)) = self.attempts.poll_woken(&mut round) {
+        while let Some((run, result)) =
+            self.attempts.poll_woken(&mut round, |run| Inside::from(run).enter(&self.shared.core))
+        {
             let ended = self.ended(run, result, None);
             self.command(|state, items, effects| items.complete(state, ended, effects));
         }
@@ -261,7 +264,9 @@ where
     #[cold]
     fn poll_letters(&mut self) {
         let mut round = Round::default();
-        while let Some((run, is_received)) = self.letters.poll_woken(&mut round) {
+        while let Some((run, is_received)) =
+            self.letters.poll_woken(&mut round, |run| Inside::from(run).enter(&self.shared.core))
+        {
             self.handed_over(run, is_received);
         }
     }
@@ -305,14 +310,18 @@ where
     #[inline]
     fn begin_handler(&mut self, run: Run, item: T) -> Option<Ended<T, R, E>> {
         let span = Span::new(run, || self.shared.core.lock().who(run.handle));
+        let inside = Inside::from(run).enter(&self.shared.core);
         let Some(again) = self.trials.again else {
             let poll = self.attempts.begin(run, span, || (self.handler)(item));
+            drop(inside);
             return match poll {
                 Poll::Ready(result) => Some(self.ended(run, result, None)),
                 Poll::Pending => None,
             };
         };
-        match self.attempts.begin(run, span, || (self.handler)(again(&item))) {
+        let poll = self.attempts.begin(run, span, || (self.handler)(again(&item)));
+        drop(inside);
+        match poll {
             Poll::Ready(result) => Some(self.ended(run, result, Some(item))),
             Poll::Pending => {
                 self.command(|state, items, effects| items.put_back(state, run, item, effects));
@@ -326,7 +335,10 @@ where
         let letter = Letter::new(&self.shared, run.handle, failure);
         let hand_over = &mut self.hand_over;
         let span = Span::new(run, || self.shared.core.lock().who(run.handle));
-        if let Poll::Ready(is_received) = self.letters.begin(run, span, || hand_over(letter)) {
+        let inside = Inside::from(run).enter(&self.shared.core);
+        let poll = self.letters.begin(run, span, || hand_over(letter));
+        drop(inside);
+        if let Poll::Ready(is_received) = poll {
             self.handed_over(run, is_received);
         }
     }
@@ -411,6 +423,7 @@ where
             this.stop_signalled();
             this.tell_halted();
             this.deliver(cx);
+            this.shared.tell_vain();
             let is_rung = this.ring(cx);
             this.report_unfinished();
             if this.shared.items().final_report.is_some() {

@@ -8,6 +8,8 @@ use crate::Seq;
 use crate::event::Why;
 
 const ATTEMPT_TIMEOUT: &str = "the attempt took longer than its timeout";
+pub(super) const DEADLOCK: &str =
+    "deadlock: a handler or on_result waits for what cannot come before it has ended";
 const DEADLINE_EXCEEDED: &str = "the item took longer than its total timeout";
 
 /// What comes out in the place of a result.
@@ -45,6 +47,9 @@ pub enum FailureKind<E> {
     Cancelled,
     /// It is behind a failure, or the processor was closed before it was settled.
     Closed,
+    /// Nothing has happened to the item: its ticket is awaited inside a handler or `on_result` of the same processor
+    /// that has to end before it can be done.
+    Deadlock,
 }
 
 /// The failure that stopped a [`Processor`](super::Processor).
@@ -91,7 +96,8 @@ impl<E, T> Failure<E, T> {
             | FailureKind::DeadlineExceeded
             | FailureKind::KeyHalted
             | FailureKind::Cancelled
-            | FailureKind::Closed => None,
+            | FailureKind::Closed
+            | FailureKind::Deadlock => None,
         }
     }
 
@@ -121,7 +127,8 @@ impl<E> StopKind<E> {
             FailureKind::Handler(_)
             | FailureKind::KeyHalted
             | FailureKind::Cancelled
-            | FailureKind::Closed => None,
+            | FailureKind::Closed
+            | FailureKind::Deadlock => None,
         }
     }
 }
@@ -172,6 +179,7 @@ impl<E: Clone> Clone for FailureKind<E> {
             Self::KeyHalted => Self::KeyHalted,
             Self::Cancelled => Self::Cancelled,
             Self::Closed => Self::Closed,
+            Self::Deadlock => Self::Deadlock,
         }
     }
 }
@@ -186,6 +194,7 @@ impl<E: fmt::Display> fmt::Display for FailureKind<E> {
             Self::KeyHalted => f.write_str("its key was halted"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Closed => f.write_str("closed before it was done"),
+            Self::Deadlock => f.write_str(DEADLOCK),
         }
     }
 }
@@ -200,6 +209,7 @@ impl<E: fmt::Debug> fmt::Debug for FailureKind<E> {
             Self::KeyHalted => f.write_str("KeyHalted"),
             Self::Cancelled => f.write_str("Cancelled"),
             Self::Closed => f.write_str("Closed"),
+            Self::Deadlock => f.write_str("Deadlock"),
         }
     }
 }

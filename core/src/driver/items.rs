@@ -1,6 +1,7 @@
 //! What a processor keeps of its items, by slot, and what becomes of it.
 
 mod attempts;
+mod deadlocks;
 mod draining;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use super::effects::{Effects, Trash};
 use super::failure::{Failure, FailureKind, Stop, StopKind};
+use super::inside::Inside;
 use super::key::{Hashed, Lanes};
 use super::letters::Owed;
 use super::offer::{Offer, Refused, RefusedKind, TurnedAway, Waiting};
@@ -19,6 +21,7 @@ use super::ticket::{Pledge, Promise, Ticket};
 use crate::event::Why;
 use crate::{Arrival, Handle, Lane, Outcome, PushError, Release, Run, Seq, Time, What};
 pub(super) use attempts::{Ended, Next};
+pub(super) use deadlocks::Copying;
 use draining::Draining;
 
 /// What a handler's end comes to.
@@ -84,6 +87,8 @@ pub(super) struct Items<T, R, E, Q, I> {
     items: Vec<Item<T, R, E, I>>,
     lanes: Lanes<Q>,
     waiting: BTreeMap<u64, Waiting<T, R, E, I>>,
+    /// Those of the offers that wait which were made by handlers or `on_result`.
+    inside: BTreeMap<u64, Inside>,
     /// One more than the highest number that was accepted.
     pub(super) accepted: Seq,
     /// How many offers have ever waited.
@@ -129,6 +134,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             items: Vec::new(),
             lanes: Lanes::default(),
             waiting: BTreeMap::new(),
+            inside: BTreeMap::new(),
             accepted: 0,
             offers: 0,
             signals: Vec::new(),
@@ -186,6 +192,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                     }
                 }
                 Takers::Callback | Takers::Iteration => {}
+            }
+            if !self.inside.is_empty() && self.break_deadlock(state, effects) {
+                continue;
             }
             break;
         }
@@ -259,12 +268,16 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             self.lanes.expect(lane);
         }
         self.offers += 1;
+        if let Some(inside) = waiting.offer.inside {
+            self.inside.insert(self.offers, inside);
+        }
         self.waiting.insert(self.offers, waiting);
         self.offers
     }
 
     pub(super) fn give_up(&mut self, number: u64, effects: &mut Effects<T, R, E, Q, I>) {
         if let Some(waiting) = self.waiting.remove(&number) {
+            self.inside.remove(&number);
             if let Some(lane) = waiting.offer.lane {
                 effects.trash.extend(self.lanes.expect_no_more(lane).map(Trash::Key));
             }
@@ -299,6 +312,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             let lane = offer.lane;
             match self.admit(state, offer) {
                 Ok(ticket) => {
+                    self.inside.remove(&number);
                     self.expect_no_more(lane, effects);
                     answer.keep(Ok(ticket));
                     effects.answers.push_back(answer);
@@ -312,6 +326,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                     }
                 }
                 Err((offer, kind)) => {
+                    self.inside.remove(&number);
                     self.expect_no_more(lane, effects);
                     answer.keep(Err(self.refuse(state, offer, kind, effects)));
                     effects.answers.push_back(answer);

@@ -3,11 +3,13 @@
 mod attempt;
 mod builder;
 mod clock;
+mod deadlock;
 mod delivery;
 mod effects;
 mod engine;
 mod failure;
 mod in_order;
+mod inside;
 #[cfg(all(test, inorder_loom))]
 mod interleavings;
 mod items;
@@ -51,7 +53,7 @@ pub use processor::Processor;
 pub use resequence::{Gap, Resequence, Resequenced};
 pub use results::Results;
 pub use sequences::SequenceKey;
-pub use stopping::{Close, CloseError, Join, Lost, Report};
+pub use stopping::{Close, CloseError, Join, JoinError, Lost, Report};
 pub use ticket::Ticket;
 
 use crate::{Options, Seq, SequencerOptions};

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use super::clock::MaybeClock;
 use super::effects::Trash;
 use super::failure::Stop;
+use super::inside::Inside;
 use super::items::Admission;
 use super::shared::Shared;
 use super::ticket::{Promise, Ticket};
@@ -41,6 +42,9 @@ pub enum RefusedKind {
     TooFar,
     /// A number is given exactly where the processor is sequenced.
     Numbering,
+    /// The offer was made inside a handler or `on_result`, and all that could make room waits for room: nothing would
+    /// ever go on. Of several the one is turned away that has waited longest.
+    Deadlock,
 }
 
 impl<T, E> Refused<T, E> {
@@ -63,6 +67,7 @@ impl fmt::Display for RefusedKind {
             Self::Numbering => {
                 "a sequence number is given exactly where the processor is sequenced"
             }
+            Self::Deadlock => "deadlock: all that could make room waits for room",
         })
     }
 }
@@ -107,6 +112,8 @@ pub(super) struct Offer<T, I> {
     pub(super) lane: Option<Lane>,
     pub(super) kept: I,
     pub(super) seq: Option<Seq>,
+    /// By whose handler, or `on_result`, it is made.
+    pub(super) inside: Option<Inside>,
 }
 
 /// One that waits.
@@ -160,12 +167,13 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
         // outside of what is done under the locks: where the equality of keys panics they are dropped without them
         let mut key = self.key_of(&item);
         let mut item = Some((self.keep(&item), item));
+        let inside = Inside::of(&self.core);
         self.act(now, |state, items, effects| {
             let interned = items.intern(&mut key);
             effects.trash.extend(key.take().map(Trash::Key));
             let (kept, item) = item.take().expect("this is done once");
             let lane = interned.as_ref().ok().copied().flatten();
-            let offer = Offer { item, lane, kept, seq };
+            let offer = Offer { item, lane, kept, seq, inside };
             if interned.is_err() {
                 state.refuse();
                 let refused = items.refuse(state, offer, RefusedKind::Full, effects);

@@ -49,6 +49,14 @@ use crate::{Blocked, Options, Seq, Stats, Time};
 /// Handlers are called and polled by the driver only: while it is not polled, nothing goes on. A handle never calls
 /// anything but the key function and the one that keeps items.
 ///
+/// # Deadlocks
+/// A handler, or `on_result`, that awaits what cannot come before it has ended is told so: [`join`](Self::join),
+/// [`close`](Self::close), its own ticket or one that has to come after it, and room for an offer, where all that could
+/// make room waits for room ([`JoinError::Deadlock`](super::JoinError::Deadlock),
+/// [`CloseError::Deadlock`](super::CloseError::Deadlock), [`FailureKind::Deadlock`](super::FailureKind::Deadlock),
+/// [`RefusedKind::Deadlock`](super::RefusedKind::Deadlock)). What is meant is all that is polled while the handler is:
+/// not a task that it has spawned.
+///
 /// # Closing
 /// Dropping the last handle closes the processor as [`close`](Self::close) does; dropping the driver, as
 /// [`abort`](Self::abort) does.
@@ -105,7 +113,7 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Processor<T, R, E, Q, I, C> {
     /// accepted. The offer is made when the future is first polled.
     ///
     /// # Errors
-    /// [`Closed`](super::RefusedKind::Closed), also while it waits.
+    /// [`Closed`](super::RefusedKind::Closed), also while it waits, and [`Deadlock`](super::RefusedKind::Deadlock).
     pub fn enqueue(&self, item: T) -> Enqueue<'_, T, R, E, Q, I, C> {
         Enqueue::new(self.shared(), &self.clock, item, None)
     }
@@ -138,7 +146,7 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Processor<T, R, E, Q, I, C> {
     /// Waits until everything that was accepted before this call has come out.
     ///
     /// # Errors
-    /// The failure that stopped the processor.
+    /// The failure that stopped the processor, or [`Deadlock`](super::JoinError::Deadlock).
     pub fn join(&self) -> Join<T, R, E, Q, I> {
         let shared = self.shared();
         let waiter =
@@ -152,7 +160,7 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Processor<T, R, E, Q, I, C> {
     /// [`abort`](Self::abort): every call gives the same report.
     ///
     /// # Errors
-    /// The failure that had stopped the processor, with the report.
+    /// The failure that had stopped the processor, with the report, or [`Deadlock`](super::CloseError::Deadlock).
     pub fn close(&self) -> Close<T, R, E, Q, I> {
         self.shared().close(self.clock.time(), None)
     }
@@ -214,7 +222,7 @@ impl<T, R, E, Q: Eq + Hash, I, C: Clock> Processor<T, R, E, Q, I, C> {
     /// As [`close`](Self::close), and after that long as [`abort`](Self::abort).
     ///
     /// # Errors
-    /// The failure that had stopped the processor, with the report.
+    /// The failure that had stopped the processor, with the report, or [`Deadlock`](super::CloseError::Deadlock).
     pub fn close_within(&self, timeout: Duration) -> Close<T, R, E, Q, I> {
         self.shared().close(self.clock.now(), Some(timeout))
     }
@@ -237,7 +245,8 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
             items.waiters.close()
         });
         self.core.wake_driver();
-        Close { shared: Arc::clone(self), waiter }
+        let is_abort = timeout == Some(Duration::ZERO);
+        Close { shared: Arc::clone(self), waiter, is_abort }
     }
 }
 

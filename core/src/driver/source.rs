@@ -455,7 +455,7 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
 
     fn poll_woken(&mut self, outcome: impl Fn(&F::Output) -> Outcome) {
         let mut round = Round::default();
-        while let Some((run, output)) = self.attempts.poll_woken(&mut round) {
+        while let Some((run, output)) = self.attempts.poll_woken(&mut round, |_| ()) {
             self.finish(run, output, &outcome);
         }
     }

@@ -18,6 +18,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::mem;
 use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Duration;
@@ -49,6 +50,13 @@ pub(super) trait Slots {
     fn lost(&mut self, first: Seq, last: Seq);
 }
 
+/// A ticket, and the item in whose handler or delivery it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Vain {
+    pub(super) ticket: Handle,
+    pub(super) inside: Handle,
+}
+
 /// A dispatcher with one source, and the runs that it started and nobody has begun.
 #[derive(Debug)]
 pub(super) struct State {
@@ -61,6 +69,8 @@ pub(super) struct State {
     /// There is room for those who wait, or they are to be turned away.
     room: bool,
     drained: bool,
+    /// Tickets that are waited for inside of what holds them up.
+    vain: Vec<Vain>,
 }
 
 /// What a processor and its tickets share, whatever they are of: the state, and who drives it.
@@ -114,6 +124,7 @@ impl State {
             now: Time::default(),
             room: false,
             drained: false,
+            vain: Vec::new(),
         }
     }
 
@@ -160,6 +171,16 @@ impl State {
     /// The item at the failed position.
     pub(super) fn failed(&self) -> Option<Handle> {
         self.dispatcher.failed(self.source)
+    }
+
+    /// Whether only these, whose handlers or whose delivery wait for room, could make room.
+    pub(super) fn is_deadlocked(&self, waiting: &[Handle]) -> bool {
+        self.dispatcher.is_deadlocked(waiting)
+    }
+
+    /// Whether a ticket cannot be done before the end of what waits for it.
+    pub(super) fn is_vain(&self, vain: Vain) -> bool {
+        self.dispatcher.is_held_up_by(vain.ticket, vain.inside)
     }
 
     /// The lanes that are halted.
@@ -284,6 +305,26 @@ impl State {
         self.dispatcher.stats(self.now).backing_off > backing_off
     }
 
+    /// A ticket is waited for: noted where it is in vain.
+    #[cold]
+    pub(super) fn wait_for(&mut self, vain: Vain) {
+        if self.is_vain(vain) && !self.vain.contains(&vain) {
+            self.vain.push(vain);
+        }
+    }
+
+    /// Whether the ticket of this item was noted: then no longer.
+    pub(super) fn take_vain_of(&mut self, ticket: Handle) -> bool {
+        let before = self.vain.len();
+        self.vain.retain(|vain| vain.ticket != ticket);
+        self.vain.len() < before
+    }
+
+    /// What was noted.
+    pub(super) fn take_vain(&mut self) -> Vec<Vain> {
+        mem::take(&mut self.vain)
+    }
+
     // polls
 
     /// The next attempt to begin.
@@ -310,7 +351,7 @@ impl State {
 
     /// Whether there is room for those who wait; asked once.
     pub(super) fn take_room(&mut self) -> bool {
-        std::mem::take(&mut self.room)
+        mem::take(&mut self.room)
     }
 
     /// Takes all events and starts. A start makes no event where nothing has a time limit.

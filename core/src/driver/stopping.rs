@@ -7,9 +7,10 @@ use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use super::failure::{Failure, Stop};
+use super::failure::{DEADLOCK, Failure, Stop};
+use super::inside::Inside;
 use super::shared::Shared;
 use super::sync::{AtomicBool, AtomicWaker};
 use super::ticket::Pledge;
@@ -42,12 +43,56 @@ pub struct Lost {
     pub last: Seq,
 }
 
-/// The error of a processor that was closed, and what is left of it all the same.
-pub struct CloseError<T, E, I = ()> {
-    /// The failure that had stopped it.
-    pub stop: Stop<E>,
-    /// What is left.
-    pub report: Arc<Report<T, I>>,
+/// Why [`join`](super::Processor::join) did not end well.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError<E> {
+    /// A failure had stopped the processor.
+    Stopped(Stop<E>),
+    /// It is awaited inside a handler or `on_result` that it waits for.
+    Deadlock,
+}
+
+/// Why [`close`](super::Processor::close) did not end well.
+#[non_exhaustive]
+pub enum CloseError<T, E, I = ()> {
+    /// A failure had stopped the processor.
+    Stopped {
+        /// The failure.
+        stop: Stop<E>,
+        /// What is left all the same.
+        report: Arc<Report<T, I>>,
+    },
+    /// It is awaited inside a handler or `on_result` that it waits for. The processor is being closed all the same.
+    Deadlock,
+}
+
+impl<E> JoinError<E> {
+    /// The failure that had stopped the processor, where it was one.
+    pub fn stop(&self) -> Option<&Stop<E>> {
+        match self {
+            Self::Stopped(stop) => Some(stop),
+            Self::Deadlock => None,
+        }
+    }
+}
+
+impl<T, E, I> CloseError<T, E, I> {
+    /// The failure that had stopped the processor, where it was one.
+    pub fn stop(&self) -> Option<&Stop<E>> {
+        match self {
+            Self::Stopped { stop, .. } => Some(stop),
+            Self::Deadlock => None,
+        }
+    }
+
+    /// What is left, where the processor is closed.
+    pub fn report(&self) -> Option<&Arc<Report<T, I>>> {
+        match self {
+            Self::Stopped { report, .. } => Some(report),
+            Self::Deadlock => None,
+        }
+    }
 }
 
 impl<T, I> Default for Report<T, I> {
@@ -89,16 +134,41 @@ impl<T, I> fmt::Debug for Report<T, I> {
 
 impl<T, E: fmt::Debug, I> fmt::Debug for CloseError<T, E, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloseError")
-            .field("stop", &self.stop)
-            .field("report", &self.report)
-            .finish()
+        match self {
+            Self::Stopped { stop, report } => {
+                f.debug_struct("Stopped").field("stop", stop).field("report", report).finish()
+            }
+            Self::Deadlock => f.write_str("Deadlock"),
+        }
     }
 }
 
+impl<E: fmt::Debug> fmt::Debug for JoinError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped(stop) => f.debug_tuple("Stopped").field(stop).finish(),
+            Self::Deadlock => f.write_str("Deadlock"),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for JoinError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped(stop) => stop.fmt(f),
+            Self::Deadlock => f.write_str(DEADLOCK),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for JoinError<E> {}
+
 impl<T, E: fmt::Display, I> fmt::Display for CloseError<T, E, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.stop.fmt(f)
+        match self {
+            Self::Stopped { stop, .. } => stop.fmt(f),
+            Self::Deadlock => f.write_str(DEADLOCK),
+        }
     }
 }
 
@@ -209,12 +279,28 @@ pub struct Join<T, R, E, Q: Eq + Hash, I> {
     pub(super) waiter: Arc<Waiter>,
 }
 
+impl<T, R, E, Q: Eq + Hash, I> Join<T, R, E, Q, I> {
+    /// Whether it is polled inside of one of the items for which it waits.
+    fn is_vain(&self) -> bool {
+        let Some(inside) = Inside::of(&self.shared.core) else { return false };
+        let seq = self.shared.core.lock().seq_of(inside.handle);
+        self.waiter.place.zip(seq).is_some_and(|((until, _), seq)| seq < until)
+    }
+}
+
 impl<T, R, E, Q: Eq + Hash, I> Future for Join<T, R, E, Q, I> {
-    type Output = Result<(), Stop<E>>;
+    type Output = Result<(), JoinError<E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(self.waiter.poll(cx));
-        Poll::Ready(self.shared.items().stop.clone().map_or(Ok(()), Err))
+        if self.waiter.poll(cx).is_pending() {
+            return if self.is_vain() {
+                Poll::Ready(Err(JoinError::Deadlock))
+            } else {
+                Poll::Pending
+            };
+        }
+        let stop = self.shared.items().stop.clone();
+        Poll::Ready(stop.map_or(Ok(()), |stop| Err(JoinError::Stopped(stop))))
     }
 }
 
@@ -240,18 +326,26 @@ impl<T, R, E, Q: Eq + Hash, I> Drop for Close<T, R, E, Q, I> {
 pub struct Close<T, R, E, Q: Eq + Hash, I> {
     pub(super) shared: Arc<Shared<T, R, E, Q, I>>,
     pub(super) waiter: Arc<Waiter>,
+    pub(super) is_abort: bool,
 }
 
 impl<T, R, E, Q: Eq + Hash, I> Future for Close<T, R, E, Q, I> {
     type Output = Result<Arc<Report<T, I>>, CloseError<T, E, I>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(self.waiter.poll(cx));
+        if self.waiter.poll(cx).is_pending() {
+            // an abort ends what it is in
+            return if !self.is_abort && Inside::of(&self.shared.core).is_some() {
+                Poll::Ready(Err(CloseError::Deadlock))
+            } else {
+                Poll::Pending
+            };
+        }
         let items = self.shared.items();
         let report = items.final_report.clone().expect("it is there at the end");
         Poll::Ready(match items.stop.clone() {
             None => Ok(report),
-            Some(stop) => Err(CloseError { stop, report }),
+            Some(stop) => Err(CloseError::Stopped { stop, report }),
         })
     }
 }

@@ -4,10 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
-use super::failure::Failure;
-use super::state::Core;
+use super::failure::{Failure, FailureKind};
+use super::inside::Inside;
+use super::state::{Core, Vain};
 use super::sync::{AtomicBool, AtomicWaker, Mutex};
 use crate::{Handle, Seq};
 
@@ -29,8 +30,30 @@ impl<V> Promise<V> {
 
     /// Sets the value. Whoever waits is still to be woken, with [`waker`](Self::waker), outside of every lock.
     pub(super) fn keep(&self, value: V) {
-        *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        let mut place = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = place.replace(value);
         self.is_kept.store(true, Ordering::Release);
+        drop(place);
+        drop(before);
+    }
+
+    /// Sets what whoever waits is told meanwhile, to be woken as above. False, and nothing changed, where the value is
+    /// there.
+    pub(super) fn tell(&self, value: V) -> bool {
+        let mut place = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_kept() {
+            return false;
+        }
+        *place = Some(value);
+        self.is_kept.store(true, Ordering::Release);
+        true
+    }
+
+    /// After it was told something meanwhile: waits for the value.
+    fn wait_again(&self) {
+        let place = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        // the value may have come
+        self.is_kept.store(place.is_some(), Ordering::Release);
     }
 
     /// The waker of the task that waits, once.
@@ -71,7 +94,7 @@ pub(super) type Pledge<R, E, I> = Arc<Promise<Result<R, Failure<E, I>>>>;
 /// It can be polled, left and polled again: the result is kept until it is taken.
 ///
 /// # Panics
-/// Where it is polled after it gave its result.
+/// Where it is polled after it gave its result; not after [`FailureKind::Deadlock`], which is none.
 #[must_use = "the result, or the failure, of the item goes nowhere else"]
 pub struct Ticket<R, E, I = ()> {
     pub(super) pledge: Pledge<R, E, I>,
@@ -110,8 +133,19 @@ impl<R, E, I> Future for Ticket<R, E, I> {
     type Output = Result<R, Failure<E, I>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(self.pledge.poll(cx));
-        Poll::Ready(result.expect("a ticket is not polled after it gave its result"))
+        let Poll::Ready(result) = self.pledge.poll(cx) else {
+            if let Some(inside) = Inside::of(&self.core) {
+                // the driver, which is polling this, tells it
+                let vain = Vain { ticket: self.handle, inside: inside.handle };
+                self.core.lock().wait_for(vain);
+            }
+            return Poll::Pending;
+        };
+        let result = result.expect("a ticket is not polled after it gave its result");
+        if matches!(&result, Err(Failure { kind: FailureKind::Deadlock, .. })) {
+            self.pledge.wait_again();
+        }
+        Poll::Ready(result)
     }
 }
 

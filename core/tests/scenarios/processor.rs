@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream};
-use inorder::{CloseError, Processor, RefusedKind, Report, Results, Resume, Ticket};
+use inorder::{CloseError, JoinError, Processor, RefusedKind, Report, Results, Resume, Ticket};
 
 use super::Subject;
 use super::building::{DELIVERY, letter};
@@ -267,7 +267,10 @@ impl<Q: Keyed> Subject for Processed<Q> {
                 let (world, join) = (Rc::clone(&self.world), self.processor.join());
                 self.world.spawn(async move {
                     let error = join.await.err();
-                    world.log.note(Kind::Join, format!("join{}", because(error.as_ref())));
+                    world.log.note(
+                        Kind::Join,
+                        format!("join{}", because(error.as_ref().and_then(JoinError::stop))),
+                    );
                 });
             }
             "close" | "abort" => {
@@ -296,7 +299,7 @@ impl<Q: Keyed> Subject for Processed<Q> {
 fn show_closed(world: &World, closed: &Closed) -> String {
     let (stop, report) = match closed {
         Ok(report) => (None, report),
-        Err(error) => (Some(&error.stop), &error.report),
+        Err(error) => (error.stop(), error.report().expect("it is awaited outside")),
     };
     format!(
         "{} released={} unfinished={} never_started={} detached={}",

@@ -1,0 +1,58 @@
+//! Telling those who wait for a ticket, inside a handler or `on_result`, that they wait for themselves.
+
+use std::hash::Hash;
+
+use super::failure::{Failure, FailureKind};
+use super::items::Copying;
+use super::shared::Shared;
+use super::state::Vain;
+use super::ticket::Pledge;
+use crate::{Handle, Seq, Time};
+
+/// What is kept of an item, while it is copied. Dropped, it goes back.
+struct Borrowed<'a, T, R, E, Q: Eq + Hash, I> {
+    shared: &'a Shared<T, R, E, Q, I>,
+    ticket: Handle,
+    kept: Option<I>,
+}
+
+impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
+    /// Tells whoever waits for these tickets. To be called where the driver polls nothing.
+    pub(super) fn tell_vain(&self) {
+        let all = self.core.lock().take_vain();
+        for vain in all {
+            self.tell_one(vain);
+        }
+    }
+
+    #[cold]
+    fn tell_one(&self, vain: Vain) {
+        let copying = self.act(Time::default(), |state, items, _| items.take_vain(state, vain));
+        let Some(Copying { pledge, seq, attempt, kept }) = copying else { return };
+        let kept = Borrowed { shared: self, ticket: vain.ticket, kept: Some(kept) };
+        let copy = kept.kept.as_ref().map(|kept| self.copy(kept));
+        drop(kept);
+        if let Some(item) = copy {
+            tell(&pledge, seq, attempt, item);
+        }
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I> Drop for Borrowed<'_, T, R, E, Q, I> {
+    fn drop(&mut self) {
+        let Some(kept) = self.kept.take() else { return };
+        self.shared.act(Time::default(), |state, items, effects| {
+            items.return_kept(state, self.ticket, kept, effects);
+        });
+    }
+}
+
+/// Tells whoever waits for a ticket.
+pub(super) fn tell<R, E, I>(pledge: &Pledge<R, E, I>, seq: Seq, attempt: u32, item: I) {
+    let failure = Failure::new(FailureKind::Deadlock, seq, attempt, item);
+    if pledge.tell(Err(failure)) {
+        if let Some(waker) = pledge.waker() {
+            waker.wake();
+        }
+    }
+}
