@@ -181,6 +181,8 @@ impl Core {
             Ok(Arrival::Duplicate) => DUPLICATE,
             Ok(Arrival::Late) => LATE,
             Ok(Arrival::TooFar) => TOO_FAR,
+            // nothing is restored yet
+            Ok(Arrival::Restored) => LATE,
             Err(error) => refused(error),
         }
     }

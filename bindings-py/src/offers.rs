@@ -194,6 +194,8 @@ impl State {
                     Arrival::Duplicate => Err(Refusal::Duplicate),
                     Arrival::Late => Err(Refusal::Late),
                     Arrival::TooFar => Err(Refusal::TooFar),
+                    // nothing is restored yet
+                    Arrival::Restored => Err(Refusal::Late),
                 })
             }
         };

@@ -53,6 +53,9 @@ pub enum PushError {
     Closed,
     /// The source is sequenced and no number was given, or the other way round.
     Numbering,
+    /// The restored checkpoint has the number that the item would have got: it is done. The number is used up, and the
+    /// next offer gets the next one.
+    Restored,
 }
 
 impl fmt::Display for PushError {
@@ -63,6 +66,7 @@ impl fmt::Display for PushError {
             }
             Self::Closed => "closed: no more items are accepted",
             Self::Numbering => "a sequence number is given exactly where the source is sequenced",
+            Self::Restored => "restored: the item was done before, as the checkpoint says",
         })
     }
 }
@@ -83,6 +87,9 @@ pub enum Arrival {
     Late,
     /// Not accepted: the number is beyond the window. An [`Event::Room`](crate::Event::Room) follows when it moves.
     TooFar,
+    /// Not accepted: the [restored](crate::Dispatcher::restore) checkpoint has the number, so that the item is done. It
+    /// counts as arrived.
+    Restored,
 }
 
 /// An attempt to start: the driver calls the handler, or hands over.

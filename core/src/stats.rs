@@ -15,6 +15,8 @@ use crate::ids::Seq;
 pub struct Stats {
     /// Items accepted.
     pub accepted: u64,
+    /// Offers of items that a restored checkpoint has: they were done in an earlier life, and are not accepted.
+    pub restored: u64,
     /// Attempts started.
     pub started: u64,
     /// Attempts started that were not the first of their item.

@@ -17,6 +17,8 @@ mod fuzzed_numbers;
 mod leaving;
 #[path = "../src/sequencer/tests/model.rs"]
 mod lists;
+#[path = "model/lives.rs"]
+mod lives;
 #[path = "model/lots.rs"]
 mod lots;
 #[path = "model/naive.rs"]
@@ -27,6 +29,8 @@ mod nonsense;
 mod numbers;
 #[path = "model/pair.rs"]
 mod pair;
+#[path = "model/progress.rs"]
+mod progress;
 #[path = "model/seen.rs"]
 mod seen;
 #[path = "model/steps.rs"]

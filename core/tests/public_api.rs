@@ -24,7 +24,7 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
 
 /// The lines of a file that say something: without comments, tests and the wrapping of macros.
 fn lines(text: &str) -> Vec<String> {
-    let text = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let mut lines = Vec::new();
     let mut is_wrapped = false;
     for line in text.lines() {

@@ -7,6 +7,8 @@
 mod buffer;
 #[path = "scenarios/building.rs"]
 mod building;
+#[path = "vectors/checkpoints.rs"]
+mod checkpoints;
 #[path = "scenarios/handler.rs"]
 mod handler;
 #[path = "scenarios/log.rs"]

@@ -2,6 +2,8 @@
 //!
 //! The grammar is in `tests/vectors/README.md`.
 
+#[path = "vectors/checkpoints.rs"]
+mod checkpoints;
 #[path = "vectors/dispatcher.rs"]
 mod dispatcher;
 #[path = "vectors/numbers.rs"]
@@ -65,6 +67,10 @@ impl<'a> Words<'a> {
 
 fn number(word: &str) -> u64 {
     word.parse().unwrap_or_else(|_| panic!("{word} is no number"))
+}
+
+fn id_or_none(word: &str) -> Option<u64> {
+    (word != "none").then(|| number(word))
 }
 
 fn open(command: &str, words: &Words<'_>) -> Result<Subject, OptionsError> {

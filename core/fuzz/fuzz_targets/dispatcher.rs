@@ -12,6 +12,8 @@ mod face;
 mod fuzzed;
 #[path = "../../tests/model/leaving.rs"]
 mod leaving;
+#[path = "../../tests/model/lives.rs"]
+mod lives;
 #[path = "../../tests/model/lots.rs"]
 mod lots;
 #[path = "../../tests/model/naive.rs"]
@@ -20,6 +22,8 @@ mod naive;
 mod numbers;
 #[path = "../../tests/model/pair.rs"]
 mod pair;
+#[path = "../../tests/model/progress.rs"]
+mod progress;
 #[path = "../../tests/model/seen.rs"]
 mod seen;
 #[path = "../../tests/model/steps.rs"]

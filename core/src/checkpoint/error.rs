@@ -47,6 +47,22 @@ pub enum CheckpointError {
     },
     /// It comes too late: the generation has received ids already, or is fenced.
     NotFresh,
+    /// It has a number that is beyond those that the source may have.
+    Beyond {
+        /// The highest number in it.
+        found: u64,
+        /// The highest that the source may have had.
+        most: u64,
+    },
+    /// It comes too late: something was offered to the source, or restored.
+    SourceUsed {
+        /// The number that the source expects next.
+        next: u64,
+    },
+    /// The source takes nothing any more, or was never opened.
+    SourceOver,
+    /// The source is not [acknowledged](crate::SourceOptions::acknowledged), so that it has no checkpoint.
+    Unacknowledged,
 }
 
 impl fmt::Display for CheckpointError {
@@ -73,6 +89,19 @@ impl fmt::Display for CheckpointError {
             }
             Self::NotFresh => f.write_str(
                 "a checkpoint must be restored before its generation receives the first id, or is fenced",
+            ),
+            Self::Beyond { found, most } => {
+                write!(f, "numbers of the checkpoint must be at most {most}, not {found}")
+            }
+            Self::SourceUsed { next } => write!(
+                f,
+                "a checkpoint must be restored before anything else, not when the source is at {next}"
+            ),
+            Self::SourceOver => {
+                f.write_str("a checkpoint must be restored into a source that is open, not one that is over")
+            }
+            Self::Unacknowledged => f.write_str(
+                "a checkpoint must be restored into a source that is acknowledged, which this one is not",
             ),
         }
     }

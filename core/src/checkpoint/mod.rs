@@ -92,6 +92,11 @@ impl Checkpoint {
         self.runs.get(place).is_some_and(|&(first, _)| first <= id)
     }
 
+    /// The highest id in it, whether beyond the position or that.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        self.runs.last().map(|&(_, last)| last).or(self.position)
+    }
+
     /// The bytes, at most `limit` of them. What does not fit is cut from the end: it is run again, and nothing is
     /// skipped.
     ///

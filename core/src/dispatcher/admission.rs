@@ -68,8 +68,8 @@ impl Dispatcher {
         let Some((index, state)) = self.sources.get_mut(source) else {
             return Err(PushError::Closed);
         };
-        if state.ended || state.sequenced.is_some() {
-            return Err(if state.ended { PushError::Closed } else { PushError::Numbering });
+        if state.ended || state.has_numbers {
+            return self.admit_next_unless_restored(source, index, lane);
         }
         if state.in_flight >= self.capacity || self.items.is_full() {
             self.starve(index);
@@ -101,6 +101,31 @@ impl Dispatcher {
         Ok(handle)
     }
 
+    /// Admits the next item of a source that has ended, or that does not give all numbers itself.
+    #[cold]
+    fn admit_next_unless_restored(
+        &mut self,
+        source: Source,
+        index: u32,
+        lane: Option<Lane>,
+    ) -> Result<Handle, PushError> {
+        let state = &mut self.sources[index];
+        if state.ended {
+            return Err(PushError::Closed);
+        }
+        if state.sequenced.is_some() {
+            return Err(PushError::Numbering);
+        }
+        if state.pass_restored() {
+            self.tally.restored += 1;
+            return Err(PushError::Restored);
+        }
+        let has_numbers = core::mem::take(&mut state.has_numbers);
+        let answer = self.admit_next(source, lane);
+        self.sources[index].has_numbers = has_numbers;
+        answer
+    }
+
     pub(super) fn admit_at(
         &mut self,
         source: Source,
@@ -121,9 +146,13 @@ impl Dispatcher {
                 self.tally.duplicate += 1;
                 return Ok(Arrival::Duplicate);
             }
-            Insert::Duplicate | Insert::Late | Insert::Restored | Insert::Suspect => {
+            Insert::Duplicate | Insert::Late | Insert::Suspect => {
                 self.tally.late += 1;
                 return Ok(Arrival::Late);
+            }
+            Insert::Restored => {
+                self.tally.restored += 1;
+                return Ok(Arrival::Restored);
             }
             Insert::TooFar => {
                 self.starve(index);
@@ -169,6 +198,9 @@ impl Dispatcher {
         loop {
             let id = self.sources.id(index);
             let Some(sequenced) = &mut self.sources[index].sequenced else { return };
+            if !sequenced.sequencer.holds_any() {
+                return;
+            }
             let Some((first, last)) = sequenced.sequencer.missing().next() else { return };
             sequenced.sequencer.skip_to(last + 1);
             self.events.push_back(Event::Lost { source: id, first, last });
@@ -217,10 +249,16 @@ impl Dispatcher {
 
     /// The items from `seq` on that came early and whose turn has come.
     fn bring_in_order(&mut self, index: u32, mut seq: Seq) {
+        let mut until = None;
         loop {
             let now = self.now;
-            let Some(sequenced) = &mut self.sources[index].sequenced else { return };
-            if seq >= sequenced.sequencer.expected() {
+            let state = &mut self.sources[index];
+            let Some(sequenced) = &mut state.sequenced else { return };
+            let expected = sequenced.sequencer.expected();
+            // beyond the window nothing has come early: the rest was restored, and may be long
+            let until = until.get_or_insert(seq.saturating_add(sequenced.early.len() as u64));
+            if seq >= expected.min(*until) {
+                state.receive_restored(expected);
                 return;
             }
             let place = sequenced.place(seq);
@@ -229,10 +267,13 @@ impl Dispatcher {
             seq += 1;
             if slot == NIL {
                 // unordered, it was cancelled and has left
-                sequenced.sequencer.leave(seq - 1);
+                if sequenced.sequencer.leave(seq - 1) {
+                    state.receive(seq - 1);
+                }
                 continue;
             }
             sequenced.waiting -= 1;
+            state.receive(seq - 1);
             self.enter_order(slot);
             if self.items[slot].state == State::Early {
                 self.enter_lane(slot);

@@ -22,7 +22,7 @@ const LONGEST_WAIT: u32 = 10;
 impl Dispatcher {
     /// All that decides what it does from here on, as numbers: two dispatchers with the same options that give the same
     /// ones do the same. Items are named by their places in the order of source and number, times by what is left of
-    /// them; epochs, counters and the numbers of attempts are not in it. With jitter the number of an attempt decides
+    /// them; epochs, counters, the numbers of attempts and checkpoints, given or restored, are not in it. With jitter the number of an attempt decides
     /// too, and is missing. O(items log items).
     #[doc(hidden)]
     #[must_use]

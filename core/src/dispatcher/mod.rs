@@ -2,8 +2,8 @@
 //!
 //! The parts, in the order in which an item meets them: [`admission`] (offers), [`lanes`] (what may start),
 //! [`attempts`] (starts, ends, cancellation), [`failures`] (retries, and what follows when there are no more),
-//! [`release`] (the order in which results come out), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`]
-//! keeps what is per source, [`alarms`] what is due when.
+//! [`release`] (the order in which results come out), [`checkpoints`] (what of it is done for good), [`ownership`]
+//! (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source, [`alarms`] what is due when.
 //!
 //! What every item takes (push, start, complete, lend, take back) is always inlined: a call with its saved registers
 //! costs as much as the work, and a driver calls each from one place. What is rare stays out of line.
@@ -12,6 +12,7 @@ mod admission;
 mod alarms;
 mod attempts;
 mod canonical;
+mod checkpoints;
 mod failures;
 mod lanes;
 mod ownership;
@@ -25,6 +26,7 @@ mod tests;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::event::Event;
 use crate::fifo::{Fifo, Work};
 use crate::ids::{Handle, Lane, Seq, Source};
@@ -243,6 +245,57 @@ impl Dispatcher {
             self.note_head(0);
         }
         source
+    }
+
+    /// Has a source go on from a checkpoint of an earlier life, before anything is offered to it. `committed` is the
+    /// position that is stored as committed; where the checkpoint alone knows it, that is its own.
+    ///
+    /// The source begins with the number after the position. Numbers that the checkpoint has are done: they count as
+    /// arrived, what comes with one is answered [`Arrival::Restored`] or [`PushError::Restored`], and the order of
+    /// release passes over them. They take neither a slot nor a unit of capacity.
+    ///
+    /// A source that gives the numbers itself must get the same items in the same order as in the earlier life, from the
+    /// position on. Ids of others, which may have holes, are for a [`Watermark`](crate::Watermark) beside the source.
+    ///
+    /// # Errors
+    /// The source is [over](CheckpointError::SourceOver), is not [acknowledged](CheckpointError::Unacknowledged) or was
+    /// [used](CheckpointError::SourceUsed); the checkpoint is of another [position](CheckpointError::Position), or has
+    /// numbers that no source [has](CheckpointError::Beyond). Nothing is changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use inorder::{Arrival, Dispatcher, Options, Outcome, SourceOptions, Time};
+    ///
+    /// let now = Time::from_micros(0);
+    /// let options = SourceOptions::new().sequenced(0).acknowledged(true);
+    /// let mut dispatcher = Dispatcher::new(&Options::new().concurrency(3))?;
+    /// let source = dispatcher.open_source(options).expect("it is open");
+    /// for seq in 0..3 {
+    ///     let _ = dispatcher.push_at(now, source, None, seq)?;
+    /// }
+    /// let runs: Vec<_> = std::iter::from_fn(|| dispatcher.poll_dispatch()).collect();
+    /// for done in [0, 2] {
+    ///     dispatcher.complete(now, runs[done].handle, 1, Outcome::Ok);
+    /// }
+    /// let stored = dispatcher.checkpoint(source).expect("it is acknowledged");
+    /// assert_eq!((stored.position(), stored.contains(2)), (Some(0), true));
+    ///
+    /// // after a crash: 0 and 2 are done, 1 runs again
+    /// let mut dispatcher = Dispatcher::new(&Options::new())?;
+    /// let source = dispatcher.open_source(options).expect("it is open");
+    /// dispatcher.restore(source, &stored, Some(0))?;
+    /// assert_eq!(dispatcher.push_at(now, source, None, 0)?, Arrival::Late);
+    /// assert!(matches!(dispatcher.push_at(now, source, None, 1)?, Arrival::Ready(_)));
+    /// assert_eq!(dispatcher.push_at(now, source, None, 2)?, Arrival::Restored);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(
+        &mut self,
+        source: Source,
+        checkpoint: &Checkpoint,
+        committed: Option<Seq>,
+    ) -> Result<(), CheckpointError> {
+        self.restore_source(source, checkpoint, committed)
     }
 
     /// Offers an item, which gets the next number of its source. With a lane it never runs at the same time as another

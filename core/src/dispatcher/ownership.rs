@@ -64,6 +64,7 @@ impl Dispatcher {
         state.revoked = true;
         state.ended = true;
         state.cut = Cut::Everything;
+        state.fence();
         self.forget_revoke(index);
         self.tell_starved(index);
         self.bring_early(index);

@@ -264,6 +264,7 @@ impl Dispatcher {
     fn note_completed(&mut self, slot: u32) {
         let item = &mut self.items[slot];
         if !core::mem::replace(&mut item.is_completed, true) {
+            self.sources[item.source].complete(item.seq);
             self.events.push_back(Event::Completed { handle: item.handle });
         }
     }

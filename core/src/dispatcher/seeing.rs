@@ -16,6 +16,7 @@ use crate::time::Time;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) accepted: u64,
+    pub(super) restored: u64,
     pub(super) started: u64,
     pub(super) retried: u64,
     pub(super) timed_out: u64,
@@ -72,6 +73,7 @@ impl Dispatcher {
             tally.queued + tally.running + tally.backing_off + tally.handing_over + tally.halted;
         Stats {
             accepted: tally.accepted,
+            restored: tally.restored,
             started: tally.started,
             retried: tally.retried,
             timed_out: tally.timed_out,

@@ -5,6 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::checkpoints::Progress;
 use crate::fifo::{Fifo, Order, Work};
 use crate::ids::{MAX_ITEMS, Seq, Source};
 use crate::options::SourceOptions;
@@ -42,8 +43,12 @@ pub(super) struct SourceState {
     pub(super) in_flight: u32,
     /// The next number, where the source gives them.
     pub(super) next_seq: Seq,
+    /// The caller gives the numbers, or some that are still to come were restored.
+    pub(super) has_numbers: bool,
     /// Where the caller gives the numbers.
     pub(super) sequenced: Option<Box<Sequenced>>,
+    /// What is completed, where that is told. It stays when the source is drained.
+    pub(super) progress: Option<Box<Progress>>,
     /// The item that is lent, or no slot.
     pub(super) lent: u32,
     /// The item at the failed position, or no slot.
@@ -73,7 +78,9 @@ impl SourceState {
             settled: Fifo::default(),
             in_flight: 0,
             next_seq: 0,
+            has_numbers: false,
             sequenced: None,
+            progress: None,
             lent: NIL,
             failed: NIL,
             last_start: 0,
@@ -160,13 +167,16 @@ impl Sources {
         let sequenced =
             options.start.and_then(|start| Sequenced::new(start, capacity)).map(Box::new);
         let source = &mut self.sources[index as usize];
+        let id = Source::new(index, source.epoch);
         *source = SourceState {
-            id: Source::new(index, source.epoch),
+            id,
             epoch: source.epoch,
             keyed: options.keyed,
             acknowledged: options.acknowledged,
             next_seq: options.start.unwrap_or(0),
+            has_numbers: sequenced.is_some(),
             sequenced,
+            progress: options.acknowledged.then(|| Box::new(Progress::new(id))),
             starts_before: starts,
             ..SourceState::blank()
         };
@@ -201,6 +211,12 @@ impl Sources {
     pub(super) fn get(&self, source: Source) -> Option<(u32, &SourceState)> {
         let state = self.sources.get(source.index() as usize)?;
         if state.id == source { Some((source.index(), state)) } else { None }
+    }
+
+    /// What is completed of a source, also when it is drained, until another one has its number.
+    pub(super) fn progress(&self, source: Source) -> Option<&Progress> {
+        let state = self.sources.get(source.index() as usize)?;
+        state.progress.as_deref().filter(|progress| progress.is_of(source))
     }
 
     /// All there ever were, open or not, and the place of each among them by its last start.

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checkpoints::Checkpoints;
 use super::clock::{Clock, MaybeClock, NoClock};
 use super::delivery::{Answers, Delivery, NoDelivery, OnResult, OnResultAsync, deliver};
 use super::engine::{self, Driver, Engine};
@@ -18,7 +19,7 @@ use super::processor::Processor;
 use super::shared::{Abilities, Calls, KeyOf, Shared};
 use super::state::{Core, State};
 use super::trials::Trials;
-use crate::{OnFailure, Options, OptionsError, Retry, Seq, SourceOptions};
+use crate::{Checkpoint, OnFailure, Options, OptionsError, Retry, Seq, SourceOptions};
 
 /// What a [`Processor`] is to be: made by [`Processor::builder`].
 ///
@@ -67,6 +68,7 @@ pub struct Builder<
     /// Goes before that of the options.
     retry: Option<Retry>,
     trials: Trials<T, Result<R, E>>,
+    checkpoints: Checkpoints,
     clock: C,
     delivery: D,
     receiver: L,
@@ -84,6 +86,7 @@ impl<T, R, E, H> Builder<T, R, E, H> {
             copy: |()| (),
             retry: None,
             trials: Trials::default(),
+            checkpoints: Checkpoints::default(),
             clock: NoClock,
             delivery: NoDelivery,
             receiver: NoReceiver,
@@ -125,6 +128,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -141,6 +145,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -165,6 +170,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             key,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -180,6 +186,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy: clone,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -216,6 +223,26 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         self
     }
 
+    /// Follows what is completed, for [`Processor::checkpoint`].
+    ///
+    /// What is never completed, because it failed and that came out or it was cancelled, holds the position: all that is
+    /// completed behind it is remembered.
+    pub fn checkpoints(mut self) -> Self {
+        self.checkpoints.are_wanted = true;
+        self
+    }
+
+    /// Goes on from a checkpoint of an earlier life, and follows what is completed as [`checkpoints`](Self::checkpoints)
+    /// says. Needs numbers that the callers give ([`sequenced`](Self::sequenced)); the first is then the one after the
+    /// checkpoint's position.
+    ///
+    /// An item that the checkpoint has is accepted and not run: its ticket is done at once, with
+    /// [`FailureKind::Restored`].
+    pub fn restore(mut self, checkpoint: Checkpoint) -> Self {
+        self.checkpoints.restored = Some(checkpoint);
+        self
+    }
+
     /// The clock: for time limits, for waits before something is tried again, for [`Processor::close_within`], and for
     /// ages.
     pub fn clock<P: Clock>(self, clock: P) -> Builder<T, R, E, H, Q, I, P, D, L, N> {
@@ -228,6 +255,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             delivery,
             receiver,
             halts,
@@ -242,6 +270,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -292,6 +321,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             halts,
@@ -307,6 +337,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -332,6 +363,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -347,6 +379,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -364,6 +397,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             receiver,
             halts,
@@ -378,6 +412,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             copy,
             retry,
             trials,
+            checkpoints,
             clock,
             delivery,
             receiver,
@@ -400,7 +435,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// The first option that is out of its bounds, or needs what is not given: time limits, retries and dead letters a
     /// [clock](Self::clock); retries a [way to copy items](Self::retry); [`OnFailure::DeadLetter`] somebody who
     /// [receives](Self::dead_letter); [`OnFailure::HaltKey`] a [key](Self::key) and somebody who is
-    /// [told](Self::on_halt).
+    /// [told](Self::on_halt); a checkpoint to [restore](Self::restore) [numbers](Self::sequenced) that the callers give.
     pub fn check(&self) -> Result<(), OptionsError>
     where
         C: MaybeClock,
@@ -423,6 +458,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             }
         }
         needs(L::IS_WANTED && !C::HAS_TIME, "dead_letter", "a clock")?;
+        self.checkpoints.check(self.start.is_some())?;
         options.check_needs(C::HAS_TIME, self.trials.again.is_some())
     }
 
@@ -450,7 +486,13 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         if let Some(start) = self.start {
             source = source.sequenced(start);
         }
-        let core = Arc::new(Core::new(State::new(&options, source)));
+        source = source.acknowledged(self.checkpoints.are_followed());
+        let mut state = State::new(&options, source);
+        if let Some(checkpoint) = &self.checkpoints.restored {
+            state.restore(checkpoint);
+        }
+        state.taking(D::IS_WANTED);
+        let core = Arc::new(Core::new(state));
         let takers = if D::IS_WANTED { Takers::Callback } else { Takers::Tickets };
         let items = Items::new(Arc::clone(&core), takers, is_fatal);
         let abilities =

@@ -5,6 +5,8 @@ use std::hash::Hash;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
+use std::time::Duration;
 
 use super::deadlock::tell;
 use super::failure::Failure;
@@ -153,6 +155,11 @@ impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
 
 impl<T, R, E, Q: Eq + Hash, I> Drop for Delivered<'_, T, R, E, Q, I> {
     fn drop(&mut self) {
+        if self.lent.is_some() && thread::panicking() {
+            // it is not known to be delivered: all is stopped first, so that it does not count as completed
+            let at_once = Some(Duration::ZERO);
+            self.shared.act(Time::default(), |state, _, _| state.close(at_once));
+        }
         self.give_back(Ok(()));
     }
 }

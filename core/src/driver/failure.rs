@@ -43,6 +43,9 @@ pub enum FailureKind<E> {
     DeadlineExceeded,
     /// Its key was halted, by its own failure or by one before it, and the processor was closed.
     KeyHalted,
+    /// It was done in an earlier life, as the checkpoint says that was
+    /// [restored](super::Builder::restore): it does not run again, and its result is gone.
+    Restored,
     /// It was cancelled.
     Cancelled,
     /// It is behind a failure, or the processor was closed before it was settled.
@@ -95,6 +98,7 @@ impl<E, T> Failure<E, T> {
             FailureKind::AttemptTimeout
             | FailureKind::DeadlineExceeded
             | FailureKind::KeyHalted
+            | FailureKind::Restored
             | FailureKind::Cancelled
             | FailureKind::Closed
             | FailureKind::Deadlock => None,
@@ -126,6 +130,7 @@ impl<E> StopKind<E> {
             FailureKind::DeadlineExceeded => Some(Self::DeadlineExceeded),
             FailureKind::Handler(_)
             | FailureKind::KeyHalted
+            | FailureKind::Restored
             | FailureKind::Cancelled
             | FailureKind::Closed
             | FailureKind::Deadlock => None,
@@ -177,6 +182,7 @@ impl<E: Clone> Clone for FailureKind<E> {
             Self::AttemptTimeout => Self::AttemptTimeout,
             Self::DeadlineExceeded => Self::DeadlineExceeded,
             Self::KeyHalted => Self::KeyHalted,
+            Self::Restored => Self::Restored,
             Self::Cancelled => Self::Cancelled,
             Self::Closed => Self::Closed,
             Self::Deadlock => Self::Deadlock,
@@ -192,6 +198,7 @@ impl<E: fmt::Display> fmt::Display for FailureKind<E> {
             Self::AttemptTimeout => f.write_str(ATTEMPT_TIMEOUT),
             Self::DeadlineExceeded => f.write_str(DEADLINE_EXCEEDED),
             Self::KeyHalted => f.write_str("its key was halted"),
+            Self::Restored => f.write_str("done before, in an earlier life"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Closed => f.write_str("closed before it was done"),
             Self::Deadlock => f.write_str(DEADLOCK),
@@ -207,6 +214,7 @@ impl<E: fmt::Debug> fmt::Debug for FailureKind<E> {
             Self::AttemptTimeout => f.write_str("AttemptTimeout"),
             Self::DeadlineExceeded => f.write_str("DeadlineExceeded"),
             Self::KeyHalted => f.write_str("KeyHalted"),
+            Self::Restored => f.write_str("Restored"),
             Self::Cancelled => f.write_str("Cancelled"),
             Self::Closed => f.write_str("Closed"),
             Self::Deadlock => f.write_str("Deadlock"),

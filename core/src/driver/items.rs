@@ -222,6 +222,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         &mut self,
         state: &mut State,
         offer: Offer<T, I>,
+        effects: &mut Effects<T, R, E, Q, I>,
     ) -> Result<Ticket<R, E, I>, TurnedAway<T, I>> {
         let pushed = match offer.seq {
             None => state.push(offer.lane).map_err(RefusedKind::from),
@@ -230,6 +231,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                 Ok(Arrival::Duplicate) => Err(RefusedKind::Duplicate),
                 Ok(Arrival::Late) => Err(RefusedKind::Late),
                 Ok(Arrival::TooFar) => Err(RefusedKind::TooFar),
+                Ok(Arrival::Restored) => return Ok(self.done_before(seq, offer, effects)),
                 Err(error) => Err(RefusedKind::from(error)),
             },
         };
@@ -261,6 +263,25 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             self.items[index] = item;
         }
         Ok(Ticket { pledge, core: Arc::clone(&self.core), handle, seq })
+    }
+
+    /// The ticket of an item that the restored checkpoint has: it is done, and its result is gone.
+    #[cold]
+    fn done_before(
+        &mut self,
+        seq: Seq,
+        offer: Offer<T, I>,
+        effects: &mut Effects<T, R, E, Q, I>,
+    ) -> Ticket<R, E, I> {
+        effects.trash.push(Trash::Payload(offer.item));
+        if let Some(lane) = offer.lane {
+            effects.trash.extend(self.lanes.forget(lane).map(Trash::Key));
+        }
+        let pledge = Promise::new();
+        pledge.keep(Err(Failure::new(FailureKind::Restored, seq, 0, offer.kept)));
+        // it has no slot, and can be cancelled no more
+        let handle = Handle::from_bits(u64::MAX);
+        Ticket { pledge, core: Arc::clone(&self.core), handle, seq }
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting<T, R, E, I>) -> u64 {
@@ -310,7 +331,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             from = number + 1;
             let Some(Waiting { offer, answer }) = self.waiting.remove(&number) else { return };
             let lane = offer.lane;
-            match self.admit(state, offer) {
+            match self.admit(state, offer, effects) {
                 Ok(ticket) => {
                     self.inside.remove(&number);
                     self.expect_no_more(lane, effects);
@@ -485,6 +506,8 @@ impl From<PushError> for RefusedKind {
             PushError::Full => Self::Full,
             PushError::Closed => Self::Closed,
             PushError::Numbering => Self::Numbering,
+            // only what has a number is restored, which is an answer
+            PushError::Restored => Self::Late,
         }
     }
 }

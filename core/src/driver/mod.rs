@@ -2,6 +2,7 @@
 
 mod attempt;
 mod builder;
+mod checkpoints;
 mod clock;
 mod deadlock;
 mod delivery;

@@ -180,7 +180,7 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
                 return Offered::Answered(Err(refused));
             }
             // while others wait that would fit, there is no room: they are accepted as soon as there is
-            let (offer, kind) = match items.admit(state, offer) {
+            let (offer, kind) = match items.admit(state, offer, effects) {
                 Ok(ticket) => return Offered::Answered(Ok(ticket)),
                 Err(turned_away) => turned_away,
             };

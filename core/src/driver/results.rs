@@ -59,7 +59,10 @@ where
         self.taker.register(cx.waker());
         let (lent, is_drained, _itself) =
             self.shared.act(self.clock.time(), |state, items, effects| {
-                items.takers = Takers::Iteration;
+                if items.takers != Takers::Iteration {
+                    items.takers = Takers::Iteration;
+                    state.taking(true);
+                }
                 if let Some(last) = items.iteration.last.take() {
                     state.released(last);
                     items.settle(state, effects);
@@ -123,6 +126,7 @@ impl<T, R, E, Q: Eq + Hash, I, C> Drop for Results<T, R, E, Q, I, C> {
             if let Some(next) = items.iteration.next.take() {
                 items.give_back(state, next, Ok(()), effects);
             }
+            state.taking(false);
         });
     }
 }

@@ -8,6 +8,8 @@
 //! | a ticket is cancelled | `cancel` | ticket |
 //! | a key goes on | `resume_lane` | steering |
 //! | fewer or more may run, or none | `set_limits` `pause` `unpause` | steering |
+//! | it goes on from an earlier life | `restore` | builder |
+//! | results are taken by somebody, or not any more | `taking` | builder, results |
 //! | a result is wanted | `poll_release` | results, delivery |
 //! | it was taken, or could not be delivered | `released` `undelivered` | results, delivery |
 //! | the timer rings | `handle_timeout` | source, engine |
@@ -28,8 +30,8 @@ use super::spans::Who;
 use super::sync::{AtomicWaker, Mutex, MutexGuard};
 use crate::event::{Event, Rest, Why};
 use crate::{
-    Arrival, Blocked, Completion, Dispatcher, Handle, Lane, Options, OptionsError, Outcome,
-    PushError, Release, Resume, Run, Seq, Source, SourceOptions, Stats, Time,
+    Arrival, Blocked, Checkpoint, Completion, Dispatcher, Handle, Lane, Options, OptionsError,
+    Outcome, PushError, Release, Resume, Run, Seq, Source, SourceOptions, Stats, Time,
 };
 
 /// What a driver keeps by slot, and what it does there when the dispatcher tells.
@@ -202,6 +204,10 @@ impl State {
         self.dispatcher.why_blocked(now.max(self.now), self.source)
     }
 
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+        self.dispatcher.checkpoint(self.source)
+    }
+
     pub(super) fn timeout(&self) -> Option<Time> {
         self.dispatcher.poll_timeout()
     }
@@ -262,6 +268,20 @@ impl State {
         capacity: usize,
     ) -> Result<(), OptionsError> {
         self.dispatcher.set_limits(self.now, concurrency, capacity)
+    }
+
+    /// # Panics
+    /// Where the checkpoint does not fit, or comes too late.
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) {
+        let restored = self.dispatcher.restore(self.source, checkpoint, checkpoint.position());
+        if let Err(error) = restored {
+            panic!("{error}");
+        }
+    }
+
+    /// Says whether somebody takes the results, and says when that is done.
+    pub(super) fn taking(&mut self, taking: bool) {
+        self.dispatcher.taking(self.now, self.source, taking);
     }
 
     pub(super) fn stop(&mut self, from: Seq) {

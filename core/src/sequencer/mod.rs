@@ -317,6 +317,11 @@ impl Sequencer {
         true
     }
 
+    /// Whether something that came waits for a number that is missing. What was restored does not.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.window.first_in(self.window.expected(), self.top).is_some()
+    }
+
     /// Lets a number leave that is in and in order, before those below it too. False where it is not.
     #[inline]
     pub(crate) fn leave(&mut self, seq: Seq) -> bool {

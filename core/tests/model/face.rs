@@ -9,6 +9,7 @@ use inorder::{
 
 use crate::naive::{Cut, Item, Naive, Phase, SourceModel, Stage, Verdict};
 use crate::numbers::Numbers;
+use crate::progress::Progress;
 
 impl Naive {
     pub(crate) fn at(&mut self, now: Time) {
@@ -30,7 +31,7 @@ impl Naive {
         self.sources.push(SourceModel {
             id,
             keyed,
-            acknowledged,
+            progress: acknowledged.then(Progress::default),
             taking: false,
             open: true,
             ended: false,
@@ -57,12 +58,23 @@ impl Naive {
         if self.sources[index].numbers.is_some() {
             return Err(PushError::Numbering);
         }
+        let seq = self.sources[index].next_seq;
+        if let Some(progress) = &mut self.sources[index].progress {
+            if progress.restored.contains(&seq) {
+                progress.received.insert(seq);
+                self.sources[index].next_seq += 1;
+                self.counts.restored += 1;
+                return Err(PushError::Restored);
+            }
+        }
         if self.in_flight(index) >= self.config.capacity {
             self.sources[index].starved = true;
             return Err(PushError::Full);
         }
-        let seq = self.sources[index].next_seq;
         self.sources[index].next_seq += 1;
+        if let Some(progress) = &mut self.sources[index].progress {
+            progress.received.insert(seq);
+        }
         let turn = Some(self.tick());
         self.accept(index, seq, lane, given, Stage::Queued, turn);
         self.refresh_line();
@@ -95,7 +107,11 @@ impl Naive {
                 self.sources[index].starved = true;
                 return Ok(Arrival::TooFar);
             }
-            Insert::Restored | Insert::Suspect => unreachable!("without checkpoint and restarts"),
+            Insert::Restored => {
+                self.counts.restored += 1;
+                return Ok(Arrival::Restored);
+            }
+            Insert::Suspect => unreachable!("without restarts"),
             Insert::Ready | Insert::Held => numbers.arrive(seq),
         }
         let is_first_early =

@@ -74,8 +74,10 @@ impl Naive {
         let item = &mut self.items[at];
         let is_done = matches!(item.stage, Stage::Settled(Verdict::Ok) | Stage::Lent(Verdict::Ok))
             || matches!(item.nothing(), Some(Why::Skipped | Why::DeadLettered));
-        if is_done && self.sources[item.source].acknowledged && !item.completed {
+        let Some(progress) = &mut self.sources[item.source].progress else { return };
+        if is_done && !item.completed {
             item.completed = true;
+            progress.completed.insert(item.seq);
             self.events.push(Event::Completed { handle: item.handle });
         }
     }

@@ -11,6 +11,7 @@ use inorder::{Event, Handle, Lane, OnFailure, Run, Seq, Source, Time, Why};
 
 use crate::config::Config;
 use crate::numbers::Numbers;
+use crate::progress::Progress;
 
 /// Attempts of handing over are numbered from here.
 pub(crate) const HAND_OVERS: u32 = 1 << 31;
@@ -122,7 +123,8 @@ impl Item {
 pub(crate) struct SourceModel {
     pub(crate) id: Source,
     pub(crate) keyed: bool,
-    pub(crate) acknowledged: bool,
+    /// What is completed, where that is told.
+    pub(crate) progress: Option<Progress>,
     pub(crate) taking: bool,
     pub(crate) open: bool,
     pub(crate) ended: bool,
@@ -135,6 +137,13 @@ pub(crate) struct SourceModel {
     pub(crate) numbers: Option<Numbers>,
     pub(crate) missing_since: Time,
     pub(crate) last_start: u64,
+}
+
+impl SourceModel {
+    /// The number in its id.
+    pub(crate) fn place(&self) -> u64 {
+        self.id.to_bits() % (1 << 20)
+    }
 }
 
 /// Where what comes out of a source ends.
@@ -168,6 +177,7 @@ enum Key {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: u64,
+    pub(crate) restored: u64,
     pub(crate) started: u64,
     pub(crate) retried: u64,
     pub(crate) timed_out: u64,
@@ -244,7 +254,7 @@ impl Naive {
     }
 
     pub(crate) fn place(&self, source: usize) -> u64 {
-        self.sources[source].id.to_bits() % (1 << 20)
+        self.sources[source].place()
     }
 
     /// Accepted and not released.

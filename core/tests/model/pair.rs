@@ -5,13 +5,15 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use inorder::{
-    Arrival, Completion, Dispatcher, Event, Handle, Lane, Outcome, Resume, Source, SourceOptions,
-    Stats, Time,
+    Arrival, Checkpoint, Completion, Dispatcher, Event, Handle, Lane, Outcome, PushError, Resume,
+    Seq, Source, SourceOptions, Stats, Time,
 };
 
 use crate::config::Config;
+use crate::lives::Lives;
 use crate::naive::{Naive, Stage};
 use crate::numbers::Numbers;
+use crate::progress::Done;
 use crate::steps::{Act, Step, Stray};
 use crate::watch::Watch;
 
@@ -19,6 +21,7 @@ pub(crate) struct Pair {
     dispatcher: Dispatcher,
     naive: Naive,
     watch: Watch,
+    lives: Lives,
     /// The latest time that was said.
     now: Time,
     /// The time that is said now.
@@ -35,6 +38,11 @@ fn same<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Checked {
     if got == expected { Ok(()) } else { Err(format!("{what}: {got:?}, not {expected:?}")) }
 }
 
+fn done(checkpoint: &Checkpoint) -> Done {
+    let ids = checkpoint.runs().flat_map(|(first, last)| first..=last);
+    (checkpoint.position(), ids.collect())
+}
+
 fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
     (!from.is_empty()).then(|| from[number % from.len()])
 }
@@ -45,6 +53,7 @@ impl Pair {
             dispatcher: Dispatcher::new(&config.options()).expect("the configuration is allowed"),
             naive: Naive::new(config),
             watch: Watch::new(config),
+            lives: Lives::default(),
             now: Time::from_micros(0),
             said: Time::from_micros(0),
             sources: Vec::new(),
@@ -76,18 +85,7 @@ impl Pair {
         let source = |number: usize| pick(&self.sources, number);
         match act {
             Act::Open { keyed, acknowledged, start } => {
-                let mut options = SourceOptions::new().keyed(keyed).acknowledged(acknowledged);
-                if let Some(start) = start {
-                    options = options.sequenced(start);
-                }
-                let given = self.dispatcher.open_source(options);
-                self.sources.extend(given);
-                if let Some(id) = given {
-                    self.watch.opened(id, acknowledged);
-                }
-                // the model agrees where it is closed when none is given, and the source is new
-                let agrees = self.naive.open_source(keyed, acknowledged, start, given);
-                return same("opened", &agrees, &true);
+                return self.open(keyed, acknowledged, start).map(drop);
             }
             Act::Push { source: number, lane, raises } => {
                 let Some(id) = source(number) else { return Ok(()) };
@@ -215,6 +213,18 @@ impl Pair {
                 self.watch.paused = false;
                 self.dispatcher.close(now, timeout);
             }
+            Act::Store { source: number } => {
+                let Some(id) = source(number) else { return Ok(()) };
+                if let Some(checkpoint) = self.dispatcher.checkpoint(id) {
+                    self.lives.store(id, checkpoint);
+                }
+            }
+            Act::Restore { source: number, stored, skew } => {
+                let id = self.sources.iter().rev().nth(number % self.sources.len().max(1));
+                let Some(id) = id.copied() else { return Ok(()) };
+                return self.restore(id, stored, skew);
+            }
+            Act::Crash => return self.crash(),
             Act::Timeout => self.handle_timeout(now),
             Act::Due => {
                 let due = self.dispatcher.poll_timeout();
@@ -222,6 +232,63 @@ impl Pair {
                 self.now = self.said;
                 self.handle_timeout(self.said);
             }
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        keyed: bool,
+        acknowledged: bool,
+        start: Option<Seq>,
+    ) -> Result<Option<Source>, String> {
+        let mut options = SourceOptions::new().keyed(keyed).acknowledged(acknowledged);
+        if let Some(start) = start {
+            options = options.sequenced(start);
+        }
+        let given = self.dispatcher.open_source(options);
+        self.sources.extend(given);
+        if let Some(id) = given {
+            self.watch.opened(id, acknowledged);
+            self.lives.opened(id, start);
+        }
+        // the model agrees where it is closed when none is given, and the source is new
+        let agrees = self.naive.open_source(keyed, acknowledged, start, given);
+        same("opened", &agrees, &true).map(|()| given)
+    }
+
+    /// Nothing is left but what was stored, and the last sources go on from that.
+    fn crash(&mut self) -> Checked {
+        let last: Vec<Source> = self.sources.iter().rev().take(3).copied().collect();
+        let last: Vec<_> = last.iter().filter_map(|id| self.lives.crashed(*id)).collect();
+        let (config, lives) = (self.naive.config, std::mem::take(&mut self.lives));
+        *self = Self { lives, ..Self::new(config) };
+        for (start, stored) in last {
+            let given = self.open(false, true, start)?;
+            if let (Some(id), Some(stored)) = (given, stored) {
+                self.restore_one(id, stored, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, id: Source, stored: usize, skew: bool) -> Checked {
+        self.restore_one(id, self.lives.pick(stored), skew)
+    }
+
+    fn restore_one(
+        &mut self,
+        id: Source,
+        (lineage, checkpoint): (usize, Checkpoint),
+        skew: bool,
+    ) -> Checked {
+        let position = checkpoint.position();
+        let committed = if skew { Some(position.map_or(3, |it| it ^ 1)) } else { position };
+        let expected = self.naive.restore(id, &done(&checkpoint), committed);
+        let got = self.dispatcher.restore(id, &checkpoint, committed);
+        same("restore", &got, &expected)?;
+        if got.is_ok() {
+            self.lives.restored(id, (lineage, checkpoint));
         }
         Ok(())
     }
@@ -247,6 +314,10 @@ impl Pair {
         let got = self.dispatcher.push(self.said, id, lane);
         let expected = self.naive.push(id, lane, got.ok());
         same("push", &got.map(|_| ()), &expected)?;
+        if got == Err(PushError::Restored) {
+            let index = self.naive.open_source_of(id).ok_or("it is open")?;
+            self.lives.answered_restored(id, self.naive.sources[index].next_seq - 1)?;
+        }
         self.watch.offered(id, got.err());
         match got {
             Ok(handle) => self.accepted(handle, id, lane, raises),
@@ -274,10 +345,14 @@ impl Pair {
         let got = self.dispatcher.push_at(self.said, id, lane, seq);
         let handle = match got {
             Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => Some(handle),
-            Ok(Arrival::Duplicate | Arrival::Late | Arrival::TooFar) | Err(_) => None,
+            Ok(Arrival::Duplicate | Arrival::Late | Arrival::TooFar | Arrival::Restored)
+            | Err(_) => None,
         };
         let expected = self.naive.push_at(id, lane, seq, handle);
         same("push_at", &got, &expected)?;
+        if got == Ok(Arrival::Restored) {
+            self.lives.answered_restored(id, seq)?;
+        }
         self.watch.offered(id, got.err());
         match handle {
             Some(handle) => self.accepted(handle, id, lane, raises),
@@ -358,6 +433,13 @@ impl Pair {
             same("events", &got, &expected)?;
             for event in &got {
                 self.watch.event(*event)?;
+                if let Event::Completed { handle } = *event {
+                    let (source, seq) = self.watch.place_of(handle)?;
+                    self.lives.completed(source, seq);
+                }
+                if let Event::Lost { source, first, last } = *event {
+                    self.lives.given_up(source, first, last);
+                }
                 if let Event::Left { handle, .. } = event {
                     self.lent.retain(|other| other != handle);
                 }
@@ -369,6 +451,8 @@ impl Pair {
             match run {
                 Some(run) => {
                     self.watch.started(run, pending)?;
+                    let (source, seq) = self.watch.place_of(run.handle)?;
+                    self.lives.started(source, seq)?;
                     self.running.push((run.handle, run.attempt));
                 }
                 None if self.naive.events.is_empty() => break,
@@ -388,6 +472,11 @@ impl Pair {
             same("oldest", &dispatcher.oldest(id), &naive.oldest(id))?;
             same("failed", &dispatcher.failed(id), &naive.failed(id))?;
             same("head", &dispatcher.head(id), &naive.head_of(id))?;
+            let checkpoint = dispatcher.checkpoint(id);
+            same("checkpoint", &checkpoint.as_ref().map(done), &naive.checkpoint(id))?;
+            if let Some(checkpoint) = checkpoint {
+                self.lives.is_true(id, &checkpoint)?;
+            }
             same("can_lend", &dispatcher.can_lend(id), &naive.next_result(id).is_some())?;
             let (got, expected) = (dispatcher.why_blocked(now, id), naive.why_blocked(id));
             let is_same = match (&got, &expected) {
@@ -426,6 +515,7 @@ impl Pair {
         let held = in_flight - queued - running - backing_off - handing_over - halted;
         let pairs = [
             ("accepted", stats.accepted, counts.accepted),
+            ("restored", stats.restored, counts.restored),
             ("started", stats.started, counts.started),
             ("retried", stats.retried, counts.retried),
             ("timed_out", stats.timed_out, counts.timed_out),

@@ -91,6 +91,18 @@ pub(crate) enum Act {
     Close {
         timeout: Option<u64>,
     },
+    /// The checkpoint of a source is stored.
+    Store {
+        source: usize,
+    },
+    /// A source goes on from one that is stored, or what is committed is another.
+    Restore {
+        source: usize,
+        stored: usize,
+        skew: bool,
+    },
+    /// A new dispatcher begins, with nothing but what was stored.
+    Crash,
     Timeout,
     /// The time goes on to what is due next.
     Due,
@@ -190,6 +202,7 @@ impl Mix {
             1 => Act::Released { lent: lots.pick() },
             2 => Act::Cancel { item: lots.pick() },
             3 if lots.one_in(2) => self.stray(lots),
+            3 if lots.one_in(2) => Act::Store { source },
             3 => Act::Due,
             other if other < 4 + offers => self.push(source, lots),
             other if other < 4 + offers + ends => {
@@ -200,7 +213,15 @@ impl Mix {
     }
 
     fn rough_act(&self, lots: &mut Lots) -> Act {
-        match lots.below(20) {
+        match lots.below(24) {
+            19 => Act::Store { source: lots.pick() },
+            20..=21 => Act::Restore {
+                // the younger ones more often
+                source: lots.below(2) as usize * lots.pick(),
+                stored: lots.below(4) as usize,
+                skew: lots.one_in(8),
+            },
+            22 => Act::Crash,
             0 => Act::End { source: lots.pick() },
             1 => Act::Close { timeout: lots.one_of(&[None, Some(0), Some(1), Some(200_000)]) },
             2..=4 => self.open(lots),

@@ -152,6 +152,9 @@ impl Naive {
         }
         (source.revoked, source.ended, source.cut) = (true, true, Cut::Everything);
         source.revoke_due = None;
+        if let Some(progress) = &mut source.progress {
+            progress.is_lost = true;
+        }
         self.tell_starved(index);
         self.bring_early(index);
         for handle in self.handles(index) {

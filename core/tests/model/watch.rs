@@ -109,6 +109,12 @@ impl Watch {
         }
     }
 
+    /// The source and the number of an item.
+    pub(crate) fn place_of(&self, handle: Handle) -> Result<(Source, Seq), String> {
+        let known = self.items.get(&handle).ok_or("it was accepted")?;
+        Ok((known.source, known.seq))
+    }
+
     fn of(&mut self, source: Source) -> &mut Seen {
         self.sources.entry(source).or_default()
     }

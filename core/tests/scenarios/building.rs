@@ -5,6 +5,7 @@ use std::rc::Rc;
 use inorder::builder::{Delivery, Halts, Receiver};
 use inorder::{Builder, Failure, Options, OptionsError, Processor};
 
+use super::checkpoints;
 use super::handler::{Item, handle, settled};
 use super::log::{Kind, error_of, shown};
 use super::processor::{Keyed, Processed};
@@ -44,6 +45,15 @@ pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> 
     }
     if header.get("sequenced") == Some("true") {
         builder = builder.sequenced(header.number("start").unwrap_or(0));
+    }
+    if header.get("checkpoints").is_some() {
+        builder = builder.checkpoints();
+    }
+    if let Some(position) = header.get("restore") {
+        let position = (position != "none").then(|| position.parse().expect("a number"));
+        let done: Vec<&str> =
+            header.get("restore_done").map_or(Vec::new(), |done| done.split(',').collect());
+        builder = builder.restore(checkpoints::made(position, &done));
     }
     if header.get("key").is_none() {
         return with_receiver(world, builder, header);

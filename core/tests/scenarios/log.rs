@@ -35,6 +35,7 @@ pub(crate) enum Kind {
     Stats,
     WhyBlocked,
     HaltedKeys,
+    Checkpoint,
     Buffer,
 }
 
@@ -146,7 +147,9 @@ pub(crate) fn error_of(kind: &FailureKind<String>) -> &str {
         FailureKind::AttemptTimeout => "attempt_timeout",
         FailureKind::DeadlineExceeded => "deadline_exceeded",
         FailureKind::KeyHalted => "key_halted",
-        FailureKind::Cancelled | FailureKind::Closed | _ => panic!("no error: {kind}"),
+        FailureKind::Restored | FailureKind::Cancelled | FailureKind::Closed | _ => {
+            panic!("no error: {kind}")
+        }
     }
 }
 
@@ -157,6 +160,8 @@ pub(crate) fn ticket_shown<I>(result: &Result<String, Failure<String, I>>) -> St
         Err(failure) => match &failure.kind {
             FailureKind::Cancelled => "cancelled".to_owned(),
             FailureKind::Closed => "closed".to_owned(),
+            // where there is something like it, the result is None
+            FailureKind::Restored => "ok=none".to_owned(),
             FailureKind::Handler(_)
             | FailureKind::Stopped(_)
             | FailureKind::AttemptTimeout

@@ -15,6 +15,7 @@ use inorder::{CloseError, JoinError, Processor, RefusedKind, Report, Results, Re
 
 use super::Subject;
 use super::building::{DELIVERY, letter};
+use super::checkpoints;
 use super::handler::Item;
 use super::log::{Kind, error_of, shown, ticket_shown};
 use super::seen::{because, show_blocked, show_stats};
@@ -286,6 +287,11 @@ impl<Q: Keyed> Subject for Processed<Q> {
                     let closed = close.await;
                     world.log.note(kind, format!("{name}{}", show_closed(&world, &closed)));
                 });
+            }
+            "checkpoint" => {
+                let checkpoint = self.processor.checkpoint().expect("it was asked for");
+                let text = format!("checkpoint {}", checkpoints::shown(&checkpoint));
+                log.note(Kind::Checkpoint, text);
             }
             "stats" => log.note(Kind::Stats, show_stats(&self.processor.stats(), words)),
             "why_blocked" => {

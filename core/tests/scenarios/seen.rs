@@ -39,6 +39,7 @@ pub(crate) fn show_stats(stats: &Stats, words: &Words<'_>) -> String {
     ];
     // shown only where they are asked for
     let others = [
+        ("restored", stats.restored),
         ("retried", stats.retried),
         ("timed_out", stats.timed_out),
         ("skipped", stats.skipped),

@@ -7,7 +7,7 @@ use inorder::{
     Resume, Run, RunKind, Source, SourceOptions, Time, What, Why,
 };
 
-use super::{Words, number};
+use super::{Words, checkpoints, id_or_none, number};
 
 /// What is added to the number of an attempt to hand over.
 const HAND_OVERS: u32 = 1 << 31;
@@ -164,6 +164,16 @@ impl Bench {
                 let answer = self.dispatcher.resume_lane(now, lane, how);
                 line(out, &format!("resume lane={} answer={answer}", lane.number()));
             }
+            "restore" => {
+                words.allow(usize::MAX, &["in", "committed"]);
+                let position = id_or_none(words.plain[0]);
+                let checkpoint = checkpoints::made(position, &words.plain[1..]);
+                let committed = id_or_none(words.get("committed").expect("what is committed"));
+                match self.dispatcher.restore(self.source(words), &checkpoint, committed) {
+                    Ok(()) => line(out, "restore ok"),
+                    Err(error) => line(out, &format!("restore error {error}")),
+                }
+            }
             "timeout" => self.dispatcher.handle_timeout(now),
             "refuse" => self.dispatcher.refuse(now),
             _ => return false,
@@ -209,6 +219,7 @@ impl Bench {
             "poll_timeout" => {
                 self.dispatcher.poll_timeout().map(|time| time.as_micros().to_string())
             }
+            "checkpoint" => self.dispatcher.checkpoint(source()).as_ref().map(checkpoints::shown),
             "seq_of" => self.dispatcher.seq_of(item()).map(|seq| seq.to_string()),
             "lane_of" => self.dispatcher.lane_of(item()).map(|lane| lane.number().to_string()),
             other => panic!("unknown step {other}"),
@@ -223,6 +234,7 @@ impl Bench {
             .map(|field| {
                 let value = match *field {
                     "accepted" => stats.accepted,
+                    "restored" => stats.restored,
                     "started" => stats.started,
                     "retried" => stats.retried,
                     "timed_out" => stats.timed_out,
@@ -281,6 +293,7 @@ impl Bench {
                 Ok(Arrival::Duplicate) => ("duplicate", None),
                 Ok(Arrival::Late) => ("late", None),
                 Ok(Arrival::TooFar) => ("too_far", None),
+                Ok(Arrival::Restored) => ("restored", None),
                 Err(error) => (refusal(error), None),
             },
         };
@@ -448,6 +461,7 @@ fn refusal(error: PushError) -> &'static str {
         PushError::Full => "full",
         PushError::Closed => "closed",
         PushError::Numbering => "numbering",
+        PushError::Restored => "restored",
         other => panic!("unknown {other:?}"),
     }
 }
