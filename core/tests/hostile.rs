@@ -315,6 +315,7 @@ fn a_panic_of_on_result_aborts() {
     let (processor, driver) = Processor::builder(async |n: u32| Ok::<_, Infallible>(n))
         .options(Options::new().concurrency(3))
         .on_result(|result| assert_ne!(*result.as_ref().unwrap(), 1, "on_result panics"))
+        .checkpoints()
         .build();
     let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
     let mut driver = Box::pin(driver);
@@ -323,7 +324,9 @@ fn a_panic_of_on_result_aborts() {
     assert!(tickets.into_iter().all(|ticket| ticket.is_done()));
     assert_eq!(
         processor.close().now_or_never().expect("it is over").unwrap().released,
-        2,
-        "the one in its hands went to its ticket"
+        1,
+        "the one in its hands was not delivered"
     );
+    let checkpoint = processor.checkpoint().expect("it was asked for");
+    assert_eq!((checkpoint.position(), checkpoint.runs().len()), (Some(0), 0));
 }

@@ -102,7 +102,7 @@ where
     }
 }
 
-/// A result in the hands of `on_result`. Dropped before the end, it goes to its ticket.
+/// A result in the hands of `on_result`. Dropped before the end it goes to its ticket, and after a panic is not released.
 struct Delivered<'a, T, R, E, Q: Eq + Hash, I> {
     shared: &'a Shared<T, R, E, Q, I>,
     lent: Option<Lent<R, E, I>>,
