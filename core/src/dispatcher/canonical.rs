@@ -82,8 +82,7 @@ impl Dispatcher {
             Cut::Unsettled => (2, 0),
             Cut::Everything => (3, 0),
         };
-        let revoke = source.revoke_alarm.map(|alarm| alarm.due);
-        form.extend([bits(&flags), cut, position, source.next_seq, self.left(revoke)]);
+        form.extend([bits(&flags), cut, position, source.next_seq, self.left(source.revoke_due)]);
         form.extend([source.lent, source.failed].map(|slot| name(names, Some(slot))));
         self.add_list(form, names, &source.order);
         self.add_list(form, names, &source.settled);

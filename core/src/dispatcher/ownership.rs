@@ -7,6 +7,7 @@ use super::Dispatcher;
 use super::sources::Cut;
 use crate::event::Why;
 use crate::slots::State;
+use crate::time::Time;
 use crate::timers::{Alarm, Kind};
 
 impl Dispatcher {
@@ -17,13 +18,11 @@ impl Dispatcher {
         let waits = state.is_open() && state.cut != Cut::Everything;
         let Some(timeout) = timeout.filter(|_| waits) else { return };
         let due = self.now.after(timeout);
-        let alarm = Alarm { due, kind: Kind::Revoke, source: index, seq: 0, slot: 0 };
         // a second call can only shorten the time
-        let earlier = self.sources[index].revoke_alarm.filter(|earlier| *earlier <= alarm);
-        if earlier.is_none() {
+        if self.sources[index].revoke_due.is_none_or(|earlier| due < earlier) {
             self.forget_revoke(index);
-            self.sources[index].revoke_alarm = Some(alarm);
-            self.alarms.insert(alarm);
+            self.sources[index].revoke_due = Some(due);
+            self.alarms.insert(end_of_revoke(index, due));
         }
     }
 
@@ -86,8 +85,8 @@ impl Dispatcher {
     }
 
     pub(super) fn forget_revoke(&mut self, index: u32) {
-        if let Some(alarm) = self.sources[index].revoke_alarm.take() {
-            self.alarms.remove(&alarm);
+        if let Some(due) = self.sources[index].revoke_due.take() {
+            self.alarms.remove(&end_of_revoke(index, due));
         }
     }
 
@@ -96,4 +95,8 @@ impl Dispatcher {
         let order = &self.sources[index].order;
         core::iter::successors(order.head(), |slot| order.after(&self.items, *slot)).collect()
     }
+}
+
+fn end_of_revoke(source: u32, due: Time) -> Alarm {
+    Alarm { due, kind: Kind::Revoke, source, seq: 0, slot: 0 }
 }

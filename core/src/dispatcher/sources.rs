@@ -12,10 +12,10 @@ use crate::options::SourceOptions;
 use crate::sequencer::{Sequencer, SequencerOptions};
 use crate::slots::{Item, NIL};
 use crate::time::Time;
-use crate::timers::Alarm;
 
-/// One source.
+/// One source. 128 bytes, so that its place is found by a shift.
 #[derive(Clone, Debug)]
+#[repr(align(128))]
 pub(super) struct SourceState {
     /// What it is known by; [`Source::NONE`] while it is not open.
     id: Source,
@@ -28,7 +28,7 @@ pub(super) struct SourceState {
     /// It is given up: nothing of it starts any more.
     pub(super) revoked: bool,
     /// When it is fenced for that reason.
-    pub(super) revoke_alarm: Option<Alarm>,
+    pub(super) revoke_due: Option<Time>,
     /// No more comes.
     pub(super) ended: bool,
     /// An offer was refused since the last event that says there is room.
@@ -70,7 +70,7 @@ impl SourceState {
             acknowledged: false,
             taking: false,
             revoked: false,
-            revoke_alarm: None,
+            revoke_due: None,
             ended: false,
             starved: false,
             cut: Cut::Nowhere,
@@ -318,5 +318,15 @@ impl core::ops::IndexMut<u32> for Sources {
     #[inline]
     fn index_mut(&mut self, index: u32) -> &mut SourceState {
         &mut self.sources[index as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_source_is_found_by_a_shift() {
+        assert_eq!(size_of::<SourceState>(), 128);
     }
 }
