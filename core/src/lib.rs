@@ -126,9 +126,9 @@ pub mod coming_from {}
 #[cfg(feature = "futures")]
 pub mod builder {
     pub use crate::driver::{
-        Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, Halts, Key, MaybeClock,
-        Mode, NoDelivery, NoHalts, NoKey, NoReceiver, OnHalt, OnResult, OnResultAsync, Plain,
-        Receipt, Receiver, SequenceKey,
+        Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, Halts, Key, Letters,
+        MaybeClock, Mode, NoDelivery, NoHalts, NoKey, NoReceiver, OnHalt, OnResult, OnResultAsync,
+        Plain, Receipt, Receiver, SequenceKey,
     };
 }
 

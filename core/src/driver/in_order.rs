@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use pin_project_lite::pin_project;
 use super::clock::{Clock, MaybeClock, NoClock};
 use super::failure::{Failure, FailureKind};
 use super::key::{Key, NoKey};
+use super::letters::{DeadLetter, Letters, NoReceiver, Receipt};
 use super::source::{Emitted, Pipeline};
 use crate::event::Why;
 use crate::{Blocked, OnFailure, Options, OptionsError, Outcome, Retry, Seq, Stats};
@@ -72,9 +74,10 @@ pin_project! {
         K: Key<S::Item> = NoKey,
         M = Fallible,
         C: MaybeClock = NoClock,
+        L: Letters<S::Item, <F as Future>::Output> = NoReceiver,
     > {
         #[pin]
-        pipeline: Pipeline<S, H, F, K, C>,
+        pipeline: Pipeline<S, H, F, K, C, L>,
         is_cut_by_failure: bool,
         is_shortened: bool,
         mode: PhantomData<fn() -> M>,
@@ -153,7 +156,8 @@ where
 {
     pub(super) fn new(source: S, options: Options, key: K, handler: H) -> Self {
         let is_cut_by_failure = M::CAN_FAIL && options.policy() == OnFailure::Fail;
-        let is_shortened = M::CAN_FAIL && options.policy() == OnFailure::Skip;
+        let is_shortened =
+            M::CAN_FAIL && matches!(options.policy(), OnFailure::Skip | OnFailure::DeadLetter);
         Self {
             pipeline: Pipeline::new(source, options, key, handler),
             is_cut_by_failure,
@@ -163,16 +167,17 @@ where
     }
 }
 
-impl<S, H, F, K, R, E, C> InOrder<S, H, F, K, Fallible, C>
+impl<S, H, F, K, R, E, C, L> InOrder<S, H, F, K, Fallible, C, L>
 where
     S: Stream,
     H: FnMut(S::Item) -> F,
     F: Future<Output = Result<R, E>>,
     K: Key<S::Item>,
     C: MaybeClock,
+    L: Letters<S::Item, Result<R, E>>,
 {
     /// Gives it a clock: for time limits, to try again, and for ages. Called before it is polled.
-    pub fn clock<P: Clock>(self, clock: P) -> InOrder<S, H, F, K, Fallible, P> {
+    pub fn clock<P: Clock>(self, clock: P) -> InOrder<S, H, F, K, Fallible, P, L> {
         let Self { pipeline, is_cut_by_failure, is_shortened, mode } = self;
         let pipeline = pipeline.with_clock(clock);
         InOrder { pipeline, is_cut_by_failure, is_shortened, mode }
@@ -186,6 +191,56 @@ where
     pub fn retry(mut self, retry: Retry, copy: fn(&S::Item) -> S::Item) -> Self {
         self.pipeline.retry(retry, copy);
         self
+    }
+
+    /// Receives what failed for good, under [`OnFailure::DeadLetter`]: an async closure, called again, after 0.1 s
+    /// doubling to 30 s, until it succeeds. It returns `()`, or a `Result`. Needs a [`clock`](Self::clock), and a way to
+    /// copy items: each goes to its handler as a copy, and into its [`Failure`] itself.
+    ///
+    /// It runs outside of the concurrency, several at a time. Until it has succeeded the item keeps its position, its
+    /// key and its unit of capacity; then nothing comes out. Called before it is polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use futures::{TryStreamExt, stream};
+    /// use inorder::{Failure, InOrderExt, OnFailure, Options};
+    /// # use std::{cell::Cell, future::{Ready, ready}};
+    /// # use inorder::{Clock, Time};
+    /// # #[derive(Default)] struct YourClock(Cell<u64>);
+    /// # impl Clock for YourClock {
+    /// #     type Sleep = Ready<()>;
+    /// #     fn now(&self) -> Time { Time::from_micros(self.0.get()) }
+    /// #     fn sleep_until(&self, until: Time) -> Ready<()> { self.0.set(until.as_micros()); ready(()) }
+    /// # }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let mut letters = Vec::new();
+    /// let numbers = stream::iter(["1", "two", "3"])
+    ///     .in_order(Options::new().on_failure(OnFailure::DeadLetter), async |word: &str| word.parse::<u32>())
+    ///     .clock(YourClock::default())
+    ///     .dead_letter(|word| *word, |failure: Arc<Failure<_, &str>>| {
+    ///         letters.push(failure.item);
+    ///         async {}
+    ///     });
+    /// assert_eq!(numbers.try_collect::<Vec<_>>().await.unwrap(), [1, 3]);
+    /// assert_eq!(letters, ["two"]);
+    /// # });
+    /// ```
+    pub fn dead_letter<A, P, G>(
+        self,
+        copy: fn(&S::Item) -> S::Item,
+        receive: G,
+    ) -> InOrder<S, H, F, K, Fallible, C, DeadLetter<G>>
+    where
+        A: Receipt,
+        P: Future<Output = A>,
+        G: FnMut(Arc<Failure<E, S::Item>>) -> P,
+    {
+        let Self { pipeline, is_cut_by_failure, is_shortened, mode } = self;
+        let pipeline = pipeline.with_receiver(copy, DeadLetter(receive));
+        InOrder { pipeline, is_cut_by_failure, is_shortened, mode }
     }
 
     /// Tries again only where this says so, of the error ([`FailureKind::Handler`] or
@@ -208,7 +263,7 @@ where
     }
 }
 
-impl<S, H, F, K, M, C> InOrder<S, H, F, K, M, C>
+impl<S, H, F, K, M, C, L> InOrder<S, H, F, K, M, C, L>
 where
     S: Stream,
     H: FnMut(S::Item) -> F,
@@ -216,12 +271,13 @@ where
     K: Key<S::Item>,
     M: Mode<F::Output>,
     C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
 {
     /// Looks whether what the options need is given.
     ///
     /// # Errors
-    /// The first option that needs something: a [clock](Self::clock), a [way to copy items](Self::retry), or a
-    /// [`Processor`](super::Processor).
+    /// The first option that needs something: a [clock](Self::clock), a [way to copy items](Self::retry),
+    /// somebody who [receives](Self::dead_letter), or a [`Processor`](super::Processor).
     pub fn check(&self) -> Result<(), OptionsError> {
         self.pipeline.check()
     }
@@ -247,7 +303,7 @@ where
     }
 }
 
-impl<S, H, F, K, M, C> Stream for InOrder<S, H, F, K, M, C>
+impl<S, H, F, K, M, C, L> Stream for InOrder<S, H, F, K, M, C, L>
 where
     S: Stream,
     H: FnMut(S::Item) -> F,
@@ -255,6 +311,7 @@ where
     K: Key<S::Item>,
     M: Mode<F::Output>,
     C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
 {
     type Item = M::Item;
 
@@ -274,7 +331,7 @@ where
     }
 }
 
-impl<S, H, F, K, M, C> FusedStream for InOrder<S, H, F, K, M, C>
+impl<S, H, F, K, M, C, L> FusedStream for InOrder<S, H, F, K, M, C, L>
 where
     S: Stream,
     H: FnMut(S::Item) -> F,
@@ -282,14 +339,20 @@ where
     K: Key<S::Item>,
     M: Mode<F::Output>,
     C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
 {
     fn is_terminated(&self) -> bool {
         self.pipeline.is_over()
     }
 }
 
-impl<S: Stream, H, F: Future, K: Key<S::Item>, M, C: MaybeClock> fmt::Debug
-    for InOrder<S, H, F, K, M, C>
+impl<S, H, F, K, M, C, L> fmt::Debug for InOrder<S, H, F, K, M, C, L>
+where
+    S: Stream,
+    F: Future,
+    K: Key<S::Item>,
+    C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InOrder").field("state", self.pipeline.state()).finish_non_exhaustive()

@@ -1,6 +1,8 @@
 //! Callbacks about failures: `dead_letter`, which receives them, and `on_halt`, which hears of them.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::future::Ready;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use super::delivery::Answers;
 use super::failure::{Failure, FailureKind, Stop};
 use super::shared::Shared;
 use super::ticket::Pledge;
-use crate::event::Rest;
+use crate::event::{Rest, Why};
 use crate::{Handle, Seq, Time};
 
 /// What a receiver of dead letters may return: `()`, or a `Result`.
@@ -63,6 +65,71 @@ where
 
     async fn receive(&self, failure: &Failure<E, I>) -> bool {
         (self.0)(failure).await.is_received()
+    }
+}
+
+/// Who receives the dead letters of a stream.
+pub trait Letters<T, O>: sealed::Receiver {
+    #[doc(hidden)]
+    const IS_WANTED: bool;
+
+    #[doc(hidden)]
+    type Letter;
+
+    #[doc(hidden)]
+    type Future: Future<Output: Receipt>;
+
+    #[doc(hidden)]
+    fn letter(output: Result<O, Why>, seq: Seq, attempt: u32, item: T) -> Option<Self::Letter>;
+
+    #[doc(hidden)]
+    fn hand_over(&mut self, letter: &Self::Letter) -> Self::Future;
+}
+
+impl<T, O> Letters<T, O> for NoReceiver {
+    const IS_WANTED: bool = false;
+
+    type Letter = Infallible;
+
+    type Future = Ready<()>;
+
+    fn letter(_: Result<O, Why>, _: Seq, _: u32, _: T) -> Option<Infallible> {
+        None
+    }
+
+    fn hand_over(&mut self, letter: &Infallible) -> Ready<()> {
+        match *letter {}
+    }
+}
+
+impl<T, R, E, A, F, G> Letters<T, Result<R, E>> for DeadLetter<G>
+where
+    A: Receipt,
+    F: Future<Output = A>,
+    G: FnMut(Arc<Failure<E, T>>) -> F,
+{
+    const IS_WANTED: bool = true;
+
+    type Letter = Arc<Failure<E, T>>;
+
+    type Future = F;
+
+    fn letter(
+        output: Result<Result<R, E>, Why>,
+        seq: Seq,
+        attempt: u32,
+        item: T,
+    ) -> Option<Self::Letter> {
+        let kind = match output {
+            Ok(Ok(_)) => return None,
+            Ok(Err(error)) => FailureKind::Handler(error),
+            Err(why) => FailureKind::of(why),
+        };
+        Some(Arc::new(Failure::new(kind, seq, attempt, item)))
+    }
+
+    fn hand_over(&mut self, letter: &Self::Letter) -> F {
+        (self.0)(Arc::clone(letter))
     }
 }
 

@@ -48,7 +48,7 @@ pub use engine::Driver;
 pub use failure::{Failure, FailureKind, Stop, StopKind};
 pub use in_order::{Fallible, InOrder, InOrderMap, Mode, Plain};
 pub use key::{ByKey, ByOptionalKey, Key, NoKey};
-pub use letters::{DeadLetter, Halts, NoHalts, NoReceiver, OnHalt, Receipt, Receiver};
+pub use letters::{DeadLetter, Halts, Letters, NoHalts, NoReceiver, OnHalt, Receipt, Receiver};
 pub use offer::{Enqueue, Refused, RefusedKind};
 pub use processor::Processor;
 pub use resequence::{Gap, Resequence, Resequenced};

@@ -1,6 +1,7 @@
 //! A stream as source: what is read of it is run, and what comes of that is given out in order.
 
 mod cells;
+mod post;
 
 use std::hash::Hash;
 use std::pin::Pin;
@@ -12,34 +13,44 @@ use pin_project_lite::pin_project;
 use super::attempt::{Attempts, Round};
 use super::clock::{MaybeClock, NoClock, Timer};
 use super::key::Key;
+use super::letters::{Letters, NoReceiver};
 use super::spans::Span;
 use super::state::State;
 use super::trials::Trials;
 use crate::event::Why;
 use crate::{
-    Completion, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, Seq, SourceOptions,
-    Time, What,
+    Completion, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, RunKind, Seq,
+    SourceOptions, Time, What,
 };
 use cells::{Cell, Cells};
+use post::Post;
 
 pin_project! {
     /// A stream, its handler, and what runs.
-    pub(super) struct Pipeline<S: Stream, H, F: Future, K: Key<S::Item>, C: MaybeClock> {
+    pub(super) struct Pipeline<
+        S: Stream,
+        H,
+        F: Future,
+        K: Key<S::Item>,
+        C: MaybeClock,
+        L: Letters<S::Item, F::Output>,
+    > {
         // gone once it has ended, or nothing more is wanted of it
         #[pin]
         source: Option<S>,
         handler: H,
         key: K,
-        work: Work<S::Item, F, K::Key, C>,
+        work: Work<S::Item, F, K::Key, C, L>,
     }
 }
 
 /// What runs, and what came of it.
-struct Work<T, F: Future, Q, C: MaybeClock> {
+struct Work<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> {
     state: State,
     cells: Cells<T, F::Output, Q>,
     attempts: Attempts<F>,
     trials: Trials<T, F::Output>,
+    post: Post<T, F::Output, L>,
     options: Options,
     timer: Timer<C>,
     stage: Stage,
@@ -73,7 +84,7 @@ pub(super) struct Emitted<O> {
     pub(super) attempt: u32,
 }
 
-impl<S, H, F, K> Pipeline<S, H, F, K, NoClock>
+impl<S, H, F, K> Pipeline<S, H, F, K, NoClock, NoReceiver>
 where
     S: Stream,
     F: Future,
@@ -86,6 +97,7 @@ where
             cells: Cells::default(),
             attempts: Attempts::new(options.concurrency),
             trials: Trials::default(),
+            post: Post::new(NoReceiver),
             options,
             timer: Timer::new(NoClock),
             stage: Stage::New,
@@ -96,19 +108,39 @@ where
     }
 }
 
-impl<S, H, F, K, C> Pipeline<S, H, F, K, C>
+impl<S, H, F, K, C, L> Pipeline<S, H, F, K, C, L>
 where
     S: Stream,
     F: Future,
     K: Key<S::Item>,
     C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
 {
     /// Gives it a clock, before anything is asked of it.
-    pub(super) fn with_clock<P: MaybeClock>(self, clock: P) -> Pipeline<S, H, F, K, P> {
+    pub(super) fn with_clock<P: MaybeClock>(self, clock: P) -> Pipeline<S, H, F, K, P, L> {
         let Self { source, handler, key, work } = self;
-        let Work { state, cells, attempts, trials, options, stage, lent, lost_one, .. } = work;
+        let Work { state, cells, attempts, trials, post, options, stage, lent, lost_one, .. } =
+            work;
         let timer = Timer::new(clock);
-        let work = Work { state, cells, attempts, trials, options, timer, stage, lent, lost_one };
+        let work =
+            Work { state, cells, attempts, trials, post, options, timer, stage, lent, lost_one };
+        Pipeline { source, handler, key, work }
+    }
+
+    /// Says who receives what fails for good, before anything is asked of it.
+    pub(super) fn with_receiver<P: Letters<S::Item, F::Output>>(
+        self,
+        copy: fn(&S::Item) -> S::Item,
+        receiver: P,
+    ) -> Pipeline<S, H, F, K, C, P> {
+        let Self { source, handler, key, work } = self;
+        let Work { state, cells, attempts, trials, options, timer, stage, lent, lost_one, .. } =
+            work;
+        let post = Post::new(receiver);
+        let mut work =
+            Work { state, cells, attempts, trials, post, options, timer, stage, lent, lost_one };
+        work.cells.hands_over = work.options.policy() == OnFailure::DeadLetter;
+        work.trials.again.get_or_insert(copy);
         Pipeline { source, handler, key, work }
     }
 
@@ -129,13 +161,14 @@ where
     }
 }
 
-impl<S, H, F, K, C> Pipeline<S, H, F, K, C>
+impl<S, H, F, K, C, L> Pipeline<S, H, F, K, C, L>
 where
     S: Stream,
     H: FnMut(S::Item) -> F,
     F: Future,
     K: Key<S::Item>,
     C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
 {
     /// Items inside, and those that the source still has: at least, and at most.
     pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
@@ -190,7 +223,8 @@ where
             other @ (Cell::Empty
             | Cell::Waiting(_)
             | Cell::Begun(_)
-            | Cell::TimedOutKept(_)
+            | Cell::Failed(..)
+            | Cell::TimedOutKept(..)
             | Cell::TimedOut(_)) => Err(other.why_timed_out()),
         };
         Poll::Ready(Some(Emitted { output, seq: release.seq, attempt: release.attempt }))
@@ -222,6 +256,9 @@ where
         work.look_at_the_clock();
         if work.attempts.any_woken() {
             work.poll_woken(&outcome);
+        }
+        if work.post.any_woken() {
+            work.poll_letters();
         }
         let mut is_source_waiting = false;
         loop {
@@ -267,19 +304,27 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let is_idle = work.attempts.running() == 0 && !work.timer.is_set();
+        let is_idle = work.attempts.running() == 0 && work.post.is_idle() && !work.timer.is_set();
         if !wanted && !is_source_waiting && is_idle {
             return Poll::Ready(None);
         }
         work.attempts.register(cx.waker());
-        if work.attempts.any_woken() {
+        work.post.register(cx.waker());
+        if work.attempts.any_woken() || work.post.any_woken() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
 }
 
-impl<S: Stream, H, F: Future, K: Key<S::Item>, C: MaybeClock> Pipeline<S, H, F, K, C> {
+impl<S, H, F, K, C, L> Pipeline<S, H, F, K, C, L>
+where
+    S: Stream,
+    F: Future,
+    K: Key<S::Item>,
+    C: MaybeClock,
+    L: Letters<S::Item, F::Output>,
+{
     pub(super) fn state(&self) -> &State {
         &self.work.state
     }
@@ -298,7 +343,7 @@ impl<S: Stream, H, F: Future, K: Key<S::Item>, C: MaybeClock> Pipeline<S, H, F, 
     }
 }
 
-impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
+impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, L> {
     /// Begins, unless it is over.
     ///
     /// # Panics
@@ -318,8 +363,12 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         let needs = |name, needs| Err(OptionsError::Needs { name, needs });
         match self.options.policy() {
             OnFailure::Fail | OnFailure::Emit | OnFailure::Skip => {}
-            OnFailure::DeadLetter => needs("on_failure: dead_letter", "a Processor")?,
+            OnFailure::DeadLetter if L::IS_WANTED => {}
+            OnFailure::DeadLetter => needs("on_failure: dead_letter", "somebody who receives")?,
             OnFailure::HaltKey => needs("on_failure: halt_key", "a Processor")?,
+        }
+        if L::IS_WANTED && !C::HAS_TIME {
+            needs("dead_letter", "a clock")?;
         }
         self.options.check_needs(C::HAS_TIME, self.trials.again.is_some())
     }
@@ -370,7 +419,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     }
 
     fn stop(&mut self, run: Run, why: Why) {
-        let is_unbegun = matches!(self.cells.of(run.handle), Cell::Waiting(_) | Cell::TimedOut(..));
+        let cell = self.cells.of(run.handle);
+        let is_unbegun = matches!(cell, Cell::Waiting(_) | Cell::TimedOut(..));
         // first, as a panic may come
         let left_over = if why.is_timeout() {
             self.cells.time_out(run.handle, why).map_or(Cell::Empty, Cell::Waiting)
@@ -397,7 +447,8 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     #[inline]
     fn recover(&mut self) {
         // nothing is tried again without a clock
-        if self.attempts.is_broken() || C::HAS_TIME && self.trials.is_broken() {
+        let is_broken = || self.trials.is_broken() || self.post.is_broken();
+        if self.attempts.is_broken() || C::HAS_TIME && is_broken() {
             self.recover_from_panic();
         }
     }
@@ -408,9 +459,11 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
 
     #[cold]
     fn recover_from_panic(&mut self) {
-        self.lost_one = true;
         let runs = [self.attempts.recover(), self.trials.recover()];
-        for run in runs.into_iter().flatten() {
+        self.lost_one |= runs.iter().any(Option::is_some);
+        // a hand-over is tried again
+        let runs = runs.into_iter().chain([self.post.recover()]);
+        for run in runs.flatten() {
             self.state.complete(run, Outcome::Cancelled);
             self.drain();
         }
@@ -425,6 +478,9 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         handler: &mut impl FnMut(T) -> F,
         outcome: impl Fn(&F::Output) -> Outcome,
     ) -> Ended {
+        if L::IS_WANTED && run.kind() == RunKind::HandOver {
+            return self.begin_hand_over(run);
+        }
         let poll = if !C::HAS_TIME || self.trials.again.is_none() {
             let Cell::Waiting(item) = self.cells.take(run.handle) else { return Ended::Later };
             let span = Span::new(run, || self.state.who(run.handle));
@@ -437,18 +493,52 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         Ended::AtOnce
     }
 
+    #[cold]
+    fn begin_hand_over(&mut self, run: Run) -> Ended {
+        let span = Span::new(run, || self.state.who(run.handle));
+        let seq = self.state.seq_of(run.handle).unwrap_or_default();
+        match self.post.begin(run, seq, span, &mut self.cells) {
+            Poll::Ready(is_received) => {
+                self.handed_over(run, is_received);
+                Ended::AtOnce
+            }
+            Poll::Pending => Ended::Later,
+        }
+    }
+
+    #[cold]
+    fn poll_letters(&mut self) {
+        let mut round = Round::default();
+        while let Some((run, is_received)) = self.post.poll_woken(&mut round) {
+            self.handed_over(run, is_received);
+        }
+    }
+
+    fn handed_over(&mut self, run: Run, is_received: bool) {
+        let outcome = if is_received { Outcome::Ok } else { Outcome::FAILED };
+        let seq = self.state.seq_of(run.handle);
+        self.cells.notes.handed_over(is_received, seq, run.attempt);
+        self.state.complete(run, outcome);
+        let letter = if is_received { self.post.forget(run.handle) } else { None };
+        self.cells.notes.tell();
+        self.drain();
+        // last, as a destructor may panic
+        drop(letter);
+    }
+
     /// Begins with a copy of the item, which stays where it is.
     #[cold]
     fn begin_copy(&mut self, run: Run, handler: &mut impl FnMut(T) -> F) -> Poll<F::Output> {
         let cell = &mut self.cells.cells[run.handle.slot().index()];
         let Some(again) = self.trials.again else { return Poll::Pending };
-        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(_, item)) =
             std::mem::replace(cell, Cell::Empty)
         else {
             return Poll::Pending;
         };
         *cell = Cell::Begun(item);
         let Cell::Begun(item) = &*cell else { return Poll::Pending };
+        self.post.note(run);
         let span = Span::new(run, || self.state.who(run.handle));
         self.attempts.begin(run, span, || handler(again(item)))
     }
@@ -468,7 +558,11 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
         let completion = self.state.complete(run, outcome);
         self.cells.notes.ended(completion, outcome, seq, run.attempt);
         if completion == Completion::Settled {
-            self.cells.put(run.handle, Cell::Done(output));
+            if C::HAS_TIME && self.cells.hands_over && outcome != Outcome::Ok {
+                self.cells.fail(run.handle, output);
+            } else {
+                self.cells.put(run.handle, Cell::Done(output));
+            }
         } else if completion == Completion::Retrying {
             self.cells.wait_again(run.handle);
         }
@@ -477,7 +571,13 @@ impl<T, F: Future, Q, C: MaybeClock> Work<T, F, Q, C> {
     }
 }
 
-impl<T, F: Future, Q: Eq + Hash, C: MaybeClock> Work<T, F, Q, C> {
+impl<T, F, Q, C, L> Work<T, F, Q, C, L>
+where
+    F: Future,
+    Q: Eq + Hash,
+    C: MaybeClock,
+    L: Letters<T, F::Output>,
+{
     #[inline]
     fn accept(&mut self, item: T, key: Option<Q>) {
         let lane = key.and_then(|key| self.cells.lane_of(key));

@@ -91,14 +91,21 @@ where
         return with_delivery(world, builder, header);
     };
     let (world_of_letters, waits) = (Rc::clone(world), how == "async");
-    let receive = async move |failure: &Failure<String, Item>| {
-        note(&world_of_letters, Kind::DeadLetter, failure);
-        if !waits {
-            return Ok(());
-        }
-        settled(&world_of_letters, &letter(&failure.item.name)).await.map(drop)
-    };
+    let receive = async move |failure: &_| receive(&world_of_letters, failure, waits).await;
     with_delivery(world, builder.dead_letter(receive), header)
+}
+
+/// Receives a dead letter: at once, or when a step says so.
+pub(crate) async fn receive(
+    world: &World,
+    failure: &Failure<String, Item>,
+    waits: bool,
+) -> Result<(), String> {
+    note(world, Kind::DeadLetter, failure);
+    if !waits {
+        return Ok(());
+    }
+    settled(world, &letter(&failure.item.name)).await.map(drop)
 }
 
 fn with_delivery<H, F, Q, D, L, N>(

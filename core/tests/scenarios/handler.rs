@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use super::building::letter;
 use super::log::Kind;
 use super::words::Words;
 use super::world::{VirtualClock, World};
@@ -62,13 +63,17 @@ impl Handlers {
         }
     }
 
-    /// The steps `ok` and `fail`. False where it is another one.
+    /// The steps `ok`, `fail`, `received` and `receive_fail`. False where it is another one.
     pub(crate) fn act(&self, command: &str, words: &Words<'_>) -> bool {
         let name = words.plain.first().copied().unwrap_or_default();
         let second = words.plain.get(1).copied();
         match command {
             "ok" => self.settle(name, Ok(second.unwrap_or(name).to_owned())),
             "fail" => self.settle(name, Err(second.expect("an error").to_owned())),
+            "received" => self.settle(&letter(name), Ok(String::new())),
+            "receive_fail" => {
+                self.settle(&letter(name), Err(second.expect("an error").to_owned()));
+            }
             _ => return false,
         }
         true

@@ -14,7 +14,7 @@ use futures::{FutureExt, Stream};
 use inorder::{CloseError, JoinError, Processor, RefusedKind, Report, Results, Resume, Ticket};
 
 use super::Subject;
-use super::building::{DELIVERY, letter};
+use super::building::DELIVERY;
 use super::checkpoints;
 use super::handler::Item;
 use super::log::{Kind, error_of, shown, ticket_shown};
@@ -223,11 +223,6 @@ impl<Q: Keyed> Subject for Processed<Q> {
                 let results = self.iteration.borrow_mut().results.take();
                 drop(results);
                 log.note(Kind::Left, "left");
-            }
-            "received" => self.world.handlers.settle(&letter(words.plain[0]), Ok(String::new())),
-            "receive_fail" => {
-                let error = words.plain[1].to_owned();
-                self.world.handlers.settle(&letter(words.plain[0]), Err(error));
             }
             "pause" => self.processor.pause(),
             "resume" => self.processor.resume(),

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
-use inorder::builder::{Fallible, Key};
+use inorder::builder::{Fallible, Key, Letters};
 use inorder::{Blocked, Failure, InOrder, InOrderExt, Options, OptionsError, Stats};
 
+use super::building::receive;
 use super::handler::{Item, handle};
 use super::log::{Kind, error_of, shown};
 use super::seen::{show_blocked, show_stats};
@@ -94,11 +96,12 @@ trait Results {
     fn why_blocked(&self) -> Option<Blocked>;
 }
 
-impl<H, F, K> Results for Pin<Box<InOrder<Source, H, F, K, Fallible, VirtualClock>>>
+impl<H, F, K, L> Results for Pin<Box<InOrder<Source, H, F, K, Fallible, VirtualClock, L>>>
 where
     H: FnMut(Item) -> F,
     F: Future<Output = Result<String, String>>,
     K: Key<Item>,
+    L: Letters<Item, Result<String, String>>,
 {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Failure<String>>>> {
         self.as_mut().poll_next(cx)
@@ -177,6 +180,15 @@ where
         let how = how.to_owned();
         results = results.retry_if(move |error, _| may_retry(Some(&how), &error));
     }
+    let Some(how) = header.get("dead_letter") else {
+        results.check()?;
+        return Ok(Box::new(Box::pin(results)));
+    };
+    let (world, waits) = (Rc::clone(world), how == "async");
+    let results = results.dead_letter(Item::clone, move |failure: Arc<Failure<String, Item>>| {
+        let world = Rc::clone(&world);
+        async move { receive(&world, &failure, waits).await }
+    });
     results.check()?;
     Ok(Box::new(Box::pin(results)))
 }

@@ -15,6 +15,8 @@ pub(super) struct Cells<T, O, Q> {
     hasher: RandomState,
     pub(super) signals: Vec<(Run, Why)>,
     pub(super) notes: Notes,
+    /// What fails for good is handed over.
+    pub(super) hands_over: bool,
     /// What is to be dropped when everything else is done.
     pub(super) trash: Vec<Trash<T, O, Q>>,
 }
@@ -34,8 +36,10 @@ pub(super) enum Cell<T, O> {
     Begun(T),
     /// Its handler came to an end.
     Done(O),
-    /// The time of its attempt was over, and it may be begun again.
-    TimedOutKept(T),
+    /// It failed for good, and is to be handed over.
+    Failed(O, T),
+    /// Its time was over, and it may be begun again, or is to be handed over.
+    TimedOutKept(Why, T),
     /// Its time was over.
     TimedOut(Why),
 }
@@ -48,6 +52,7 @@ impl<T, O, Q> Default for Cells<T, O, Q> {
             hasher: RandomState::new(),
             signals: Vec::new(),
             notes: Notes::new(),
+            hands_over: false,
             trash: Vec::new(),
         }
     }
@@ -58,9 +63,8 @@ impl<T, O> Cell<T, O> {
     #[cold]
     pub(super) fn why_timed_out(self) -> Why {
         match self {
-            Self::TimedOutKept(_) => Why::AttemptTimeout,
-            Self::TimedOut(why) => why,
-            Self::Empty | Self::Waiting(_) | Self::Begun(_) | Self::Done(_) => {
+            Self::TimedOutKept(why, _) | Self::TimedOut(why) => why,
+            Self::Empty | Self::Waiting(_) | Self::Begun(_) | Self::Done(_) | Self::Failed(..) => {
                 unreachable!("the result that is lent is in its cell")
             }
         }
@@ -97,6 +101,21 @@ impl<T, O, Q> Cells<T, O, Q> {
         self.cells[handle.slot().index()] = cell;
     }
 
+    /// Keeps the output of an item that is to be handed over, with the item.
+    #[cold]
+    pub(super) fn fail(&mut self, handle: Handle, output: O) {
+        let cell = match self.take(handle) {
+            Cell::Begun(item) => Cell::Failed(output, item),
+            Cell::Empty
+            | Cell::Waiting(_)
+            | Cell::Done(_)
+            | Cell::Failed(..)
+            | Cell::TimedOutKept(..)
+            | Cell::TimedOut(_) => Cell::Done(output),
+        };
+        self.put(handle, cell);
+    }
+
     /// Lets an item wait that was begun with a copy.
     #[cold]
     pub(super) fn wait_again(&mut self, handle: Handle) {
@@ -105,17 +124,17 @@ impl<T, O, Q> Cells<T, O, Q> {
         }
     }
 
-    /// Notes that the time of an attempt, or of an item, is over. The item is kept where it may be tried again; else it
-    /// is given back.
+    /// Notes that the time of an attempt, or of an item, is over. The item is kept where it may be tried again, or handed
+    /// over; else it is given back.
     pub(super) fn time_out(&mut self, handle: Handle, why: Why) -> Option<T> {
-        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(_, item)) =
             self.take(handle)
         else {
             self.put(handle, Cell::TimedOut(why));
             return None;
         };
-        if why == Why::AttemptTimeout {
-            self.put(handle, Cell::TimedOutKept(item));
+        if why == Why::AttemptTimeout || self.hands_over {
+            self.put(handle, Cell::TimedOutKept(why, item));
             return None;
         }
         self.put(handle, Cell::TimedOut(why));
