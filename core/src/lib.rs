@@ -127,8 +127,8 @@ pub mod coming_from {}
 pub mod builder {
     pub use crate::driver::{
         Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, Halts, Key, Letters,
-        MaybeClock, Mode, NoDelivery, NoHalts, NoKey, NoReceiver, OnHalt, OnResult, OnResultAsync,
-        Plain, Receipt, Receiver, SequenceKey,
+        MaybeClock, Mode, NoDelivery, NoHalts, NoKey, NoReceiver, Nobody, OnDiscards, OnGaps,
+        OnHalt, OnResult, OnResultAsync, Plain, Receipt, Receiver, SequenceKey, Told, Verdict,
     };
 }
 
@@ -142,7 +142,7 @@ pub use driver::TokioTimer;
 pub use driver::{
     Builder, Clock, Close, CloseError, Driver, Enqueue, Failure, FailureKind, Gap, InOrder,
     InOrderExt, InOrderMap, Join, JoinError, Lost, NoClock, Processor, Refused, RefusedKind,
-    Report, Resequence, Resequenced, Results, Stop, StopKind, Ticket,
+    Report, Resequence, ResequenceError, Resequenced, Results, Stop, StopKind, Ticket,
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use futures::executor::block_on;
 use futures::stream::{self, FusedStream, Stream, StreamExt};
 use futures::task::noop_waker_ref;
 use inorder::{
-    Clock, Discard, InOrderExt, OnGap, OnRestart, Resequenced, SequenceError, SequencerOptions,
-    Time,
+    Clock, Discard, InOrderExt, OnGap, OnRestart, ResequenceError, Resequenced, SequenceError,
+    SequencerOptions, Time,
 };
 
 use Resequenced::Item;
@@ -23,11 +24,11 @@ fn poll<S: Stream + ?Sized>(stream: Pin<&mut S>) -> Poll<Option<S::Item>> {
     stream.poll_next(&mut Context::from_waker(noop_waker_ref()))
 }
 
-fn item<T>(item: T) -> Poll<Option<Result<Resequenced<T>, SequenceError>>> {
+fn item<T>(item: T) -> Poll<Option<Result<Resequenced<T>, ResequenceError>>> {
     Poll::Ready(Some(Ok(Item(item))))
 }
 
-fn lost<T>(first: u64, last: u64) -> Poll<Option<Result<Resequenced<T>, SequenceError>>> {
+fn lost<T>(first: u64, last: u64) -> Poll<Option<Result<Resequenced<T>, ResequenceError>>> {
     Poll::Ready(Some(Ok(Resequenced::Lost { first, last, key: () })))
 }
 
@@ -317,7 +318,7 @@ fn an_error_is_the_last_and_closes_the_source() {
     assert!(matches!(poll(s.as_mut()), Poll::Ready(Some(Ok(_)))));
     assert!(!s.is_terminated());
     let Poll::Ready(Some(Err(error))) = poll(s.as_mut()) else { panic!("5 is too far") };
-    assert_eq!(error, SequenceError::TooFar { seq: 5, key: () });
+    assert_eq!(error.sequence(), Some(&SequenceError::TooFar { seq: 5, key: () }));
     assert_eq!(error.to_string(), "number 5 is beyond the window, and an earlier one is missing");
     assert!(s.is_terminated() && wire.0.is_dropped.get());
     assert_eq!(Rc::strong_count(&kept), 1, "what was held is dropped");
@@ -334,10 +335,10 @@ fn gaps_may_be_errors_in_time_and_at_the_end() {
     assert!(poll(s.as_mut()).is_pending());
     clock.set(100);
     let error = SequenceError::GapTimeout { first: 0, last: 2, key: () };
-    assert_eq!(poll(s.as_mut()), Poll::Ready(Some(Err(error))));
+    assert_eq!(poll(s.as_mut()), Poll::Ready(Some(Err(error.into()))));
     let s = stream::iter([0, 2]).resequence(SequencerOptions::new().gap(OnGap::Fail), |x| *x);
     let error = SequenceError::GapTimeout { first: 1, last: 1, key: () };
-    assert_eq!(block_on(s.collect::<Vec<_>>()), [Ok(Item(0)), Err(error)]);
+    assert_eq!(block_on(s.collect::<Vec<_>>()), [Ok(Item(0)), Err(error.into())]);
 }
 
 #[test]
@@ -433,4 +434,38 @@ fn progress_gives_nothing_out() {
 fn a_stream_is_send_where_its_parts_are() {
     fn assert_send<T: Send>(_: &T) {}
     assert_send(&stream::iter([1_u64]).resequence(SequencerOptions::new(), |x| *x));
+}
+
+#[test]
+fn a_callback_that_fails_is_the_end_of_all_keys() {
+    let (wire, told) = (Wire::default(), Cell::new(0));
+    let mut s = pin!(
+        wire.end()
+            .resequence_by_key(SequencerOptions::new(), |n: &u64| n / 100, |n| n % 100)
+            .on_gap(|gap| {
+                told.set(told.get() + 1);
+                if gap.key == 2 { Err("asked in vain") } else { Ok(()) }
+            })
+            .on_discard(|_, _| Ok::<_, Infallible>(()))
+    );
+    // what has come is read before gaps are told: of those of 2 and 3 only the first is
+    wire.send([100, 202, 302]);
+    assert_eq!(poll(s.as_mut()), Poll::Ready(Some(Ok(Item(100)))));
+    assert!(s.as_mut().poll_progress(&mut Context::from_waker(noop_waker_ref())).is_ready());
+    assert!(!wire.0.is_dropped.get(), "the error is not out yet");
+    assert_eq!(poll(s.as_mut()), Poll::Ready(Some(Err(ResequenceError::OnGap("asked in vain")))));
+    assert!(wire.0.is_dropped.get() && s.is_terminated());
+    assert_eq!(poll(s.as_mut()), Poll::Ready(None));
+    assert_eq!((told.get(), s.stats().accepted), (1, 3), "nothing was told behind it");
+}
+
+#[test]
+fn a_discard_that_fails_lets_out_what_is_ready() {
+    let source = stream::iter([0, 2, 1, 1, 3]);
+    let s = source
+        .resequence(SequencerOptions::new(), |n| *n)
+        .on_discard(|n, why| if why == Discard::Late { Err(n) } else { Ok(()) });
+    let results = block_on(s.collect::<Vec<_>>());
+    let error = ResequenceError::OnDiscard(1);
+    assert_eq!(results, [Ok(Item(0)), Ok(Item(1)), Ok(Item(2)), Err(error)]);
 }

@@ -21,6 +21,8 @@ mod resequence;
 mod seen;
 #[path = "scenarios/stream.rs"]
 mod stream;
+#[path = "scenarios/taken.rs"]
+mod taken;
 #[path = "scenarios/words.rs"]
 mod words;
 #[path = "scenarios/world.rs"]
@@ -114,8 +116,8 @@ fn subject(
 ) -> Result<Box<dyn Subject>, OptionsError> {
     match face {
         "processor" => building::build(world, options(header)?, header),
-        "map" => Ok(Box::new(stream::Streamed::new(world, options(header)?, header)?)),
-        "resequence" => Ok(Box::new(resequence::Ordered::new(world, header)?)),
+        "map" => stream::build(world, options(header)?, header),
+        "resequence" => resequence::build(world, header),
         "buffer" => Ok(Box::new(buffer::Buffered::new(world, header)?)),
         _ => panic!("no face {face}"),
     }

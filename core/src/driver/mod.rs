@@ -30,6 +30,7 @@ mod steering;
 mod stopping;
 mod sync;
 mod ticket;
+mod told;
 mod trials;
 mod wake;
 
@@ -56,6 +57,7 @@ pub use results::Results;
 pub use sequences::SequenceKey;
 pub use stopping::{Close, CloseError, Join, JoinError, Lost, Report};
 pub use ticket::Ticket;
+pub use told::{Nobody, OnDiscards, OnGaps, ResequenceError, Told, Verdict};
 
 use crate::{Options, Seq, SequencerOptions};
 

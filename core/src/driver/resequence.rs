@@ -12,8 +12,9 @@ use pin_project_lite::pin_project;
 use super::clock::{Clock, MaybeClock, NoClock};
 use super::key::{ByKey, NoKey};
 use super::sequences::{SequenceKey, Sequences};
+use super::told::{Nobody, OnDiscards, OnGaps, ResequenceError, Told, Verdict};
 use crate::{
-    Discard, Output, Pushed, Resequencer, ResequencerEvent, Seq, Sequence, SequenceError,
+    Blocked, Discard, Output, Pushed, Resequencer, ResequencerEvent, Seq, Sequence,
     SequencerOptions, Stats, Time,
 };
 
@@ -76,8 +77,8 @@ pin_project! {
         N,
         K: SequenceKey<S::Item> = NoKey,
         C: MaybeClock = NoClock,
-        G = fn(Gap<<K as SequenceKey<<S as Stream>::Item>>::Key>),
-        D = fn(<S as Stream>::Item, Discard),
+        G = Nobody,
+        D = Nobody,
     > {
         // gone once it has ended, or nothing more is wanted of it
         #[pin]
@@ -106,6 +107,8 @@ struct Work<T, Q> {
     deadline: Option<Time>,
     /// There is a time limit, and no clock for it.
     lacks_clock: bool,
+    /// A callback failed: what is ready comes out, then its error.
+    is_stopped: bool,
     /// Nothing more comes out.
     is_over: bool,
 }
@@ -124,6 +127,7 @@ impl<S: Stream, N, K: SequenceKey<S::Item>> Resequence<S, N, K> {
             is_fresh: false,
             deadline: None,
             lacks_clock: options.has_time_limit(),
+            is_stopped: false,
             is_over: false,
         };
         Self {
@@ -132,8 +136,8 @@ impl<S: Stream, N, K: SequenceKey<S::Item>> Resequence<S, N, K> {
             seq,
             key,
             clock: NoClock,
-            on_gap: |_| {},
-            on_discard: |_, _| {},
+            on_gap: Nobody,
+            on_discard: Nobody,
             work,
         }
     }
@@ -150,20 +154,30 @@ impl<S: Stream, N, K: SequenceKey<S::Item>, C: MaybeClock, G, D> Resequence<S, N
 
     /// Is called once for each gap, [`gap_warning`](SequencerOptions::gap_warning) after something came beyond a number
     /// that is missing, by default at once: to ask for it again.
-    pub fn on_gap<P>(self, on_gap: P) -> Resequence<S, N, K, C, P, D>
+    ///
+    /// It returns `()`, or a `Result`. After an error nothing more is read: what is ready comes out, then
+    /// [`ResequenceError::OnGap`].
+    pub fn on_gap<A, P>(self, on_gap: P) -> Resequence<S, N, K, C, Told<P, A::Error>, D>
     where
-        P: FnMut(Gap<K::Key>),
+        A: Verdict,
+        P: FnMut(Gap<K::Key>) -> A,
     {
         let Self { source, sleep, seq, key, clock, on_discard, mut work, .. } = self;
         work.resequencer.tell_gaps();
+        let on_gap = Told::new(on_gap);
         Resequence { source, sleep, seq, key, clock, on_gap, on_discard, work }
     }
 
     /// Is called with each item that does not come out, and why: what came twice, and what came late.
-    pub fn on_discard<P>(self, on_discard: P) -> Resequence<S, N, K, C, G, P>
+    ///
+    /// It returns `()`, or a `Result`. After an error nothing more is read: what is ready comes out, then
+    /// [`ResequenceError::OnDiscard`].
+    pub fn on_discard<A, P>(self, on_discard: P) -> Resequence<S, N, K, C, G, Told<P, A::Error>>
     where
-        P: FnMut(S::Item, Discard),
+        A: Verdict,
+        P: FnMut(S::Item, Discard) -> A,
     {
+        let on_discard = Told::new(on_discard);
         let Self { source, sleep, seq, key, clock, on_gap, work, .. } = self;
         Resequence { source, sleep, seq, key, clock, on_gap, on_discard, work }
     }
@@ -172,6 +186,13 @@ impl<S: Stream, N, K: SequenceKey<S::Item>, C: MaybeClock, G, D> Resequence<S, N
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.work.resequencer.stats()
+    }
+
+    /// What comes out next waits for, as [`Resequencer::why_blocked`] says it: most often the number that is missing.
+    /// `None` when nothing is inside. Without a clock ages are 0.
+    #[must_use]
+    pub fn why_blocked(&self) -> Option<Blocked> {
+        self.work.resequencer.why_blocked(self.clock.time())
     }
 
     /// How many numbers were given up.
@@ -187,8 +208,8 @@ where
     N: FnMut(&S::Item) -> Seq,
     K: SequenceKey<S::Item>,
     C: MaybeClock,
-    G: FnMut(Gap<K::Key>),
-    D: FnMut(S::Item, Discard),
+    G: OnGaps<K::Key>,
+    D: OnDiscards<S::Item>,
 {
     /// Reads on, and gives nothing out. Ready when something can be given out, or at the end.
     ///
@@ -206,6 +227,9 @@ where
         let mut reads = READS;
         loop {
             work.tell(&mut *this.on_gap, &mut *this.on_discard);
+            if work.is_stopped {
+                return Poll::Ready(());
+            }
             let is_due = work.is_due(this.clock);
             if work.resequencer.is_drained() || (work.resequencer.has_output() && !is_due) {
                 return Poll::Ready(());
@@ -258,10 +282,10 @@ where
     N: FnMut(&S::Item) -> Seq,
     K: SequenceKey<S::Item>,
     C: MaybeClock,
-    G: FnMut(Gap<K::Key>),
-    D: FnMut(S::Item, Discard),
+    G: OnGaps<K::Key>,
+    D: OnDiscards<S::Item>,
 {
-    type Item = Result<Resequenced<S::Item, K::Key>, SequenceError<K::Key>>;
+    type Item = Result<Resequenced<S::Item, K::Key>, ResequenceError<K::Key, G::Error, D::Error>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.work.is_over {
@@ -284,11 +308,21 @@ where
                 this.source.set(None);
                 this.sleep.set(None);
                 drop(mem::take(&mut work.items));
-                Err(error.map_key(|sequence| work.sequences.key(sequence)))
+                let error = error.map_key(|sequence| work.sequences.key(sequence));
+                Err(ResequenceError::Sequence(error))
             }
             None => {
                 work.is_over = true;
-                return Poll::Ready(None);
+                this.source.set(None);
+                this.sleep.set(None);
+                drop(mem::take(&mut work.items));
+                if let Some(error) = this.on_gap.take_error() {
+                    Err(ResequenceError::OnGap(error))
+                } else if let Some(error) = this.on_discard.take_error() {
+                    Err(ResequenceError::OnDiscard(error))
+                } else {
+                    return Poll::Ready(None);
+                }
             }
         }))
     }
@@ -313,8 +347,8 @@ where
     N: FnMut(&S::Item) -> Seq,
     K: SequenceKey<S::Item>,
     C: MaybeClock,
-    G: FnMut(Gap<K::Key>),
-    D: FnMut(S::Item, Discard),
+    G: OnGaps<K::Key>,
+    D: OnDiscards<S::Item>,
 {
     fn is_terminated(&self) -> bool {
         self.work.is_over
@@ -335,19 +369,20 @@ impl<T, Q: Clone> Work<T, Q> {
         due.is_some_and(|due| due <= self.time(clock))
     }
 
-    /// Calls those who want to know.
-    fn tell(&mut self, on_gap: &mut impl FnMut(Gap<Q>), on_discard: &mut impl FnMut(T, Discard)) {
-        while let Some(event) = self.resequencer.poll_event() {
-            match event {
+    /// Calls those who want to know, until one of them fails.
+    fn tell(&mut self, on_gap: &mut impl OnGaps<Q>, on_discard: &mut impl OnDiscards<T>) {
+        while !self.is_stopped {
+            let Some(event) = self.resequencer.poll_event() else { return };
+            let is_ok = match event {
                 ResequencerEvent::Gap { sequence, first, last } => {
-                    on_gap(Gap { first, last, key: self.sequences.key(sequence) });
+                    on_gap.tell(|| Gap { first, last, key: self.sequences.key(sequence) })
                 }
                 ResequencerEvent::Discarded { slot, why } => {
-                    if let Some(item) = self.items[slot.index()].take() {
-                        on_discard(item, why);
-                    }
+                    let item = self.items[slot.index()].take();
+                    item.is_none_or(|item| on_discard.tell(item, why))
                 }
-            }
+            };
+            self.is_stopped = !is_ok;
         }
     }
 
@@ -357,7 +392,7 @@ impl<T, Q: Clone> Work<T, Q> {
         sequence: Sequence,
         seq: Seq,
         clock: &impl MaybeClock,
-        on_discard: &mut impl FnMut(T, Discard),
+        on_discard: &mut impl OnDiscards<T>,
     ) {
         let needs_time = self.resequencer.needs_time(sequence, seq);
         let now = if needs_time { self.time(clock) } else { self.now };
@@ -368,8 +403,8 @@ impl<T, Q: Clone> Work<T, Q> {
                 }
                 self.items[slot.index()] = Some(item);
             }
-            Pushed::Duplicate => on_discard(item, Discard::Duplicate),
-            Pushed::Late => on_discard(item, Discard::Late),
+            Pushed::Duplicate => self.is_stopped = !on_discard.tell(item, Discard::Duplicate),
+            Pushed::Late => self.is_stopped = !on_discard.tell(item, Discard::Late),
             // it ends with this number in its error
             Pushed::TooFar => drop(item),
         }

@@ -12,7 +12,7 @@ use core::time::Duration;
 use crate::ids::{Seq, Slot};
 use crate::options::OptionsError;
 use crate::sequencer::{Due, Insert, SequenceError, Sequencer, SequencerEvent, SequencerOptions};
-use crate::stats::Stats;
+use crate::stats::{Blocked, BlockedState, Stats};
 use crate::time::Time;
 
 pub use output::{Discard, Output, Pushed, ResequencerEvent, Sequence};
@@ -58,7 +58,8 @@ pub struct Resequencer {
     /// Those whose timer runs: when, what it does, and whose it is.
     timers: BTreeSet<(Time, Due, u32)>,
     events: VecDeque<ResequencerEvent>,
-    outputs: VecDeque<Output>,
+    /// With the number of each, as it comes over the wire.
+    outputs: VecDeque<(Seq, Output)>,
     free: Vec<Slot>,
     /// As many as were in at one time.
     slots: u32,
@@ -192,6 +193,42 @@ impl Resequencer {
         }
     }
 
+    /// What comes out next waits for: an item or a loss that nobody has taken, or the number that has been missing
+    /// longest, of all sequences. `None` when no item is in, or nothing comes out any more. Numbers are as they come over
+    /// the wire; the age of what is ready is not known, and 0. O(sequences).
+    #[must_use]
+    pub fn why_blocked(&self, now: Time) -> Option<Blocked> {
+        let now = now.max(self.now);
+        let in_flight = self.tally.accepted - self.tally.released;
+        let blocked = |seq, state, waiting| Blocked {
+            seq,
+            attempt: 0,
+            age: Duration::ZERO,
+            waiting,
+            state,
+            next_deadline: None,
+        };
+        match self.outputs.front() {
+            Some((_, Output::Failed(_))) => return None,
+            Some((seq, Output::Lost { .. })) => {
+                return Some(blocked(*seq, BlockedState::Untaken, in_flight));
+            }
+            Some((seq, Output::Item { .. })) => {
+                return Some(blocked(*seq, BlockedState::Untaken, in_flight.saturating_sub(1)));
+            }
+            None => {}
+        }
+        let gaps = self.lanes.iter().filter_map(|lane| {
+            let (seq, since) = lane.sequencer.missing_since()?;
+            Some((since, seq, lane.due))
+        });
+        let (since, seq, due) = gaps.min_by_key(|(since, _, _)| *since)?;
+        let span = |from: Time, to: Time| Duration::from_micros(to.since(from));
+        let next_deadline = due.map(|(due, _)| span(now, due));
+        let gap = blocked(seq, BlockedState::Missing, in_flight);
+        Some(Blocked { age: span(since, now), next_deadline, ..gap })
+    }
+
     // time
 
     /// Fires what is due: tells of what is missing, gives it up, or fails.
@@ -305,7 +342,7 @@ impl Resequencer {
     #[inline]
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front()?;
+        let (_, output) = self.outputs.pop_front()?;
         if let Output::Item { slot, .. } = output {
             self.tally.released += 1;
             self.free.push(slot);
@@ -366,7 +403,7 @@ impl Resequencer {
                         }
                     }
                     SequencerEvent::Lost { first, last } => {
-                        self.outputs.push_back(Output::Lost { sequence, first, last });
+                        self.outputs.push_back((first, Output::Lost { sequence, first, last }));
                     }
                     SequencerEvent::Restarted { .. } => {
                         let first = lane.sequencer.next();
@@ -381,7 +418,8 @@ impl Resequencer {
             }
             let Some(seq) = lane.sequencer.pop() else { break };
             if let Some(slot) = lane.held.remove(seq) {
-                self.outputs.push_back(Output::Item { sequence, slot });
+                let seq = lane.sequencer.wire(seq);
+                self.outputs.push_back((seq, Output::Item { sequence, slot }));
             }
         }
         let lost = lane.sequencer.lost();
@@ -408,6 +446,6 @@ impl Resequencer {
 
     fn fail(&mut self, error: SequenceError<Sequence>) {
         self.phase = Phase::Failed;
-        self.outputs.push_back(Output::Failed(error));
+        self.outputs.push_back((Seq::MAX, Output::Failed(error)));
     }
 }

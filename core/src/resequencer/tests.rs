@@ -365,3 +365,33 @@ fn random_arrivals_come_out_as_of_a_sequencer_for_each_key() {
         assert!(bench.payloads.iter().all(Option::is_none), "nothing is kept");
     }
 }
+
+#[test]
+fn why_nothing_comes_out_is_said_of_what_waits_longest() {
+    let micros = Duration::from_micros;
+    let options = SequencerOptions::new().wrap(8).start(255).gap_timeout(micros(50));
+    let mut bench = Bench::new(options, 2);
+    let why = |bench: &Bench, now| {
+        let blocked = bench.resequencer.why_blocked(Time::from_micros(now))?;
+        Some((blocked.seq, blocked.state, blocked.age, blocked.waiting, blocked.next_deadline))
+    };
+    assert_eq!(why(&bench, 0), None);
+    let (missing, untaken) = (BlockedState::Missing, BlockedState::Untaken);
+    let _ = bench.push(10, 1, 0, 1);
+    let _ = bench.push(20, 0, 1, 2);
+    let _ = bench.push(20, 0, 2, 3);
+    let expected = (255, missing, micros(20), 3, Some(micros(30)));
+    assert_eq!(why(&bench, 30), Some(expected), "as it comes over the wire");
+    bench.resequencer.handle_timeout(Time::from_micros(60));
+    let lost = (255, untaken, Duration::ZERO, 3, None);
+    assert_eq!(why(&bench, 60), Some(lost));
+    assert_eq!(bench.resequencer.poll_output().map(drop), Some(()));
+    assert_eq!(why(&bench, 60), Some((0, untaken, Duration::ZERO, 2, None)));
+    assert_eq!(bench.drain(), [Seen::Item(1, 1)]);
+    assert_eq!(why(&bench, 60), Some((255, missing, micros(40), 2, Some(micros(10)))));
+    // beyond the window: what was given up first is all that comes out before the error
+    let mut bench = Bench::new(SequencerOptions::new().capacity(2), 1);
+    let _ = bench.push(0, 0, 1, 1);
+    let _ = bench.push(0, 0, 9, 9);
+    assert_eq!(why(&bench, 0), None, "nothing comes out any more");
+}

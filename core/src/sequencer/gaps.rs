@@ -8,7 +8,7 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
     pub(super) at: Seq,
-    since: Time,
+    pub(super) since: Time,
     is_told: bool,
 }
 

@@ -419,6 +419,16 @@ impl Sequencer {
         self.lost.front().is_some_and(|(first, _)| self.window.next() > *first)
     }
 
+    /// A number as it comes over the wire.
+    pub(crate) fn wire(&self, seq: Seq) -> Seq {
+        self.wrap.wire(seq)
+    }
+
+    /// The number that is missing while something is beyond it, as it comes over the wire, and since when.
+    pub(crate) fn missing_since(&self) -> Option<(Seq, Time)> {
+        self.open.map(|open| (self.wrap.wire(open.at), open.since))
+    }
+
     fn on_wire(&self, (first, last): (Seq, Seq)) -> (Seq, Seq) {
         (self.wrap.wire(first), self.wrap.wire(last))
     }

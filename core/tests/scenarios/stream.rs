@@ -1,8 +1,7 @@
 //! Scenarios of streams.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,9 +14,9 @@ use inorder::{Blocked, Failure, InOrder, InOrderExt, Options, OptionsError, Stat
 use super::building::receive;
 use super::handler::{Item, handle};
 use super::log::{Kind, error_of, shown};
-use super::seen::{show_blocked, show_stats};
+use super::taken::{Taken, Takes};
 use super::words::Words;
-use super::world::{Task, VirtualClock, World};
+use super::world::{VirtualClock, World};
 use super::{Subject, may_retry, retry, retry_after};
 
 /// What the source has, and how far it is.
@@ -88,74 +87,62 @@ impl Drop for Source {
     }
 }
 
-/// A stream of results, whatever its key.
-trait Results {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Failure<String>>>>;
-    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-    fn stats(&self) -> Stats;
-    fn why_blocked(&self) -> Option<Blocked>;
+/// A stream of results, and whether failures are among them: else one ends it.
+struct Results<S> {
+    stream: Pin<Box<S>>,
+    emits: bool,
 }
 
-impl<H, F, K, L> Results for Pin<Box<InOrder<Source, H, F, K, Fallible, VirtualClock, L>>>
+impl<H, F, K, L> Taken for Results<InOrder<Source, H, F, K, Fallible, VirtualClock, L>>
 where
     H: FnMut(Item) -> F,
     F: Future<Output = Result<String, String>>,
     K: Key<Item>,
     L: Letters<Item, Result<String, String>>,
 {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Failure<String>>>> {
-        self.as_mut().poll_next(cx)
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, String>>> {
+        self.stream.as_mut().poll_next(cx).map(|next| {
+            next.map(|result| match result {
+                Err(failure) if !self.emits => Err(error_of(&failure.kind).to_owned()),
+                result => Ok(shown(&result)),
+            })
+        })
     }
 
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        InOrder::poll_progress(self.as_mut(), cx)
+        InOrder::poll_progress(self.stream.as_mut(), cx)
     }
 
     fn stats(&self) -> Stats {
-        InOrder::stats(self)
+        self.stream.stats()
     }
 
     fn why_blocked(&self) -> Option<Blocked> {
-        InOrder::why_blocked(self)
+        self.stream.why_blocked()
     }
 }
 
-/// A stream under test, and the takes that wait.
-pub(crate) struct Streamed {
-    world: Rc<World>,
-    feed: Rc<RefCell<Feed>>,
-    results: Rc<RefCell<Option<Box<dyn Results>>>>,
-    wanted: Rc<Cell<u64>>,
-    task: Rc<Task>,
-}
-
-impl Streamed {
-    pub(crate) fn new(
-        world: &Rc<World>,
-        options: Options,
-        header: &Words<'_>,
-    ) -> Result<Self, OptionsError> {
-        let feed = Rc::<RefCell<Feed>>::default();
-        let source = Source::new(world, &feed);
-        let handler = {
-            let world = Rc::clone(world);
-            move |item| handle(&world, item)
-        };
-        let results = if header.get("key").is_some() {
-            let key = |item: &Item| item.key.clone();
-            boxed(world, source.in_order_by_optional_key(options, key, handler), header)
-        } else {
-            boxed(world, source.in_order(options, handler), header)
-        };
-        // a stream that is refused leaves nothing behind
-        let results = results.inspect_err(|_| world.log.forget())?;
-        let results = Rc::new(RefCell::new(Some(results)));
-        let wanted = Rc::<Cell<u64>>::default();
-        let emits = !matches!(header.get("on_failure"), None | Some("fail"));
-        let task =
-            world.spawn(drive(Rc::clone(world), Rc::clone(&results), Rc::clone(&wanted), emits));
-        Ok(Self { world: Rc::clone(world), feed, results, wanted, task })
-    }
+/// A stream under test.
+pub(crate) fn build(
+    world: &Rc<World>,
+    options: Options,
+    header: &Words<'_>,
+) -> Result<Box<dyn Subject>, OptionsError> {
+    let feed = Rc::<RefCell<Feed>>::default();
+    let source = Source::new(world, &feed);
+    let handler = {
+        let world = Rc::clone(world);
+        move |item| handle(&world, item)
+    };
+    let results = if header.get("key").is_some() {
+        let key = |item: &Item| item.key.clone();
+        boxed(world, source.in_order_by_optional_key(options, key, handler), header)
+    } else {
+        boxed(world, source.in_order(options, handler), header)
+    };
+    // a stream that is refused leaves nothing behind
+    let results = results.inspect_err(|_| world.log.forget())?;
+    Ok(Box::new(Takes::new(world, feed, results)))
 }
 
 /// Gives a stream what the header says beyond its options.
@@ -163,7 +150,7 @@ fn boxed<H, F, K>(
     world: &Rc<World>,
     results: InOrder<Source, H, F, K>,
     header: &Words<'_>,
-) -> Result<Box<dyn Results>, OptionsError>
+) -> Result<Box<dyn Taken>, OptionsError>
 where
     H: FnMut(Item) -> F + 'static,
     F: Future<Output = Result<String, String>> + 'static,
@@ -180,9 +167,10 @@ where
         let how = how.to_owned();
         results = results.retry_if(move |error, _| may_retry(Some(&how), &error));
     }
+    let emits = !matches!(header.get("on_failure"), None | Some("fail"));
     let Some(how) = header.get("dead_letter") else {
         results.check()?;
-        return Ok(Box::new(Box::pin(results)));
+        return Ok(Box::new(Results { stream: Box::pin(results), emits }));
     };
     let (world, waits) = (Rc::clone(world), how == "async");
     let results = results.dead_letter(Item::clone, move |failure: Arc<Failure<String, Item>>| {
@@ -190,69 +178,5 @@ where
         async move { receive(&world, &failure, waits).await }
     });
     results.check()?;
-    Ok(Box::new(Box::pin(results)))
-}
-
-/// Answers the takes in turn; without any, lets the stream work on.
-async fn drive(
-    world: Rc<World>,
-    results: Rc<RefCell<Option<Box<dyn Results>>>>,
-    wanted: Rc<Cell<u64>>,
-    emits: bool,
-) {
-    poll_fn(|cx| {
-        while wanted.get() > 0 {
-            let next = match results.borrow_mut().as_mut() {
-                Some(results) => results.poll_next(cx),
-                None => Poll::Ready(None),
-            };
-            let Poll::Ready(next) = next else { return Poll::<()>::Pending };
-            wanted.set(wanted.get() - 1);
-            match next {
-                None => world.log.note(Kind::End, "end"),
-                Some(Err(failure)) if !emits => {
-                    let error = error_of(&failure.kind);
-                    world.log.note(Kind::Raised, format!("raised error={error}"));
-                }
-                Some(result) => world.log.note(Kind::Result, format!("result {}", shown(&result))),
-            }
-        }
-        if let Some(results) = results.borrow_mut().as_mut() {
-            let _: Poll<()> = results.poll_progress(cx);
-        }
-        Poll::Pending
-    })
-    .await;
-}
-
-impl Subject for Streamed {
-    fn act(&mut self, command: &str, words: &Words<'_>) {
-        if self.world.handlers.act(command, words) {
-            return;
-        }
-        match command {
-            "feed" => self.feed.borrow_mut().push(Item::of(words)),
-            "finish" => self.feed.borrow_mut().finish(),
-            "take" => {
-                let count = words.plain.first().map_or(1, |count| count.parse().expect("a number"));
-                self.wanted.set(self.wanted.get() + count);
-                self.task.wake();
-            }
-            "cancel_take" => self.wanted.set(self.wanted.get() - 1),
-            "leave" => {
-                let results = self.results.take();
-                drop(results);
-                self.world.log.note(Kind::Left, "left");
-            }
-            "stats" => {
-                let stats = self.results.borrow().as_ref().expect("a stream").stats();
-                self.world.log.note(Kind::Stats, show_stats(&stats, words));
-            }
-            "why_blocked" => {
-                let blocked = self.results.borrow().as_ref().expect("a stream").why_blocked();
-                self.world.log.note(Kind::WhyBlocked, show_blocked(blocked.as_ref()));
-            }
-            _ => panic!("no step {command}"),
-        }
-    }
+    Ok(Box::new(Results { stream: Box::pin(results), emits }))
 }
