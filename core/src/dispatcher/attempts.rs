@@ -223,8 +223,33 @@ impl Dispatcher {
                 self.events.push_back(Event::Signal { handle, attempt, why });
             }
             Some(fate) if fate.is_timeout() && !why.is_timeout() => item.fate = Some(why),
-            Some(_) => {}
+            Some(_) => return,
         }
+        // what is fixed no time limit changes, but that the total time may be over before a retry
+        if let Some(limit) = &mut self.timeout {
+            limit.disarm(slot);
+        }
+        if !why.is_timeout() {
+            self.disarm_total(slot);
+        }
+    }
+
+    /// Stops an item that is not settled: its attempt, if one runs, else it itself. One that is settled is left, and its
+    /// state given.
+    pub(super) fn stop_item(&mut self, slot: u32, why: Why) -> Option<State> {
+        match self.items[slot].state {
+            State::Early
+            | State::Waiting
+            | State::Ready
+            | State::Backoff
+            | State::HandOver
+            | State::Halted => self.settle_unstarted(slot, why),
+            State::Running | State::HandingOver => self.signal(slot, why),
+            state @ (State::Free | State::Held(_) | State::Lent(_) | State::Detached) => {
+                return Some(state);
+            }
+        }
+        None
     }
 
     /// Settles an item that does not run as one of which nothing comes out.

@@ -255,7 +255,7 @@ impl Dispatcher {
         self.conclude(slot, verdict);
     }
 
-    fn disarm_total(&mut self, slot: u32) {
+    pub(super) fn disarm_total(&mut self, slot: u32) {
         if let Some(limit) = &mut self.total_timeout {
             limit.disarm(slot);
         }

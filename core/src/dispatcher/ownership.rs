@@ -68,17 +68,9 @@ impl Dispatcher {
         self.tell_starved(index);
         self.bring_early(index);
         for slot in self.items_of(index) {
-            match self.items[slot].state {
-                State::Early
-                | State::Waiting
-                | State::Ready
-                | State::Backoff
-                | State::HandOver
-                | State::Halted => self.settle_unstarted(slot, Why::Fenced),
-                State::Running | State::HandingOver => self.signal(slot, Why::Fenced),
-                State::Held(_) => self.pass_fenced(slot),
-                // whoever has it says when it is done with it
-                State::Free | State::Lent(_) | State::Detached => {}
+            // whoever has one that is lent says when it is done with it
+            if let Some(State::Held(_)) = self.stop_item(slot, Why::Fenced) {
+                self.pass_fenced(slot);
             }
         }
         self.note_drained(index);

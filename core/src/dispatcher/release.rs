@@ -133,21 +133,11 @@ impl Dispatcher {
             if is_before || failed == Some(other) {
                 continue;
             }
-            match self.items[other].state {
-                State::Early
-                | State::Waiting
-                | State::Ready
-                | State::Backoff
-                | State::HandOver
-                | State::Halted => self.settle_unstarted(other, Why::Failure),
-                State::Running | State::HandingOver => self.signal(other, Why::Failure),
-                State::Held(verdict) => {
-                    // unordered, what was settled before comes out before
-                    if self.ordered || matches!(verdict, Verdict::Nothing(_)) {
-                        self.pass(other);
-                    }
+            if let Some(State::Held(verdict)) = self.stop_item(other, Why::Failure) {
+                // unordered, what was settled before comes out before
+                if self.ordered || matches!(verdict, Verdict::Nothing(_)) {
+                    self.pass(other);
                 }
-                State::Free | State::Lent(_) | State::Detached => {}
             }
         }
         // one that is cut off itself still has to bring out what is before its position

@@ -120,16 +120,8 @@ impl Dispatcher {
     pub(super) fn stop_all(&mut self) {
         self.phase = Phase::Grace(self.now.after(GRACE));
         for slot in self.everything() {
-            match self.items[slot].state {
-                State::Early
-                | State::Waiting
-                | State::Ready
-                | State::Backoff
-                | State::HandOver
-                | State::Halted => self.settle_unstarted(slot, Why::Closed),
-                State::Running | State::HandingOver => self.signal(slot, Why::Closed),
-                State::Held(_) | State::Lent(_) => self.leave_behind(slot, Rest::Settled),
-                State::Free | State::Detached => {}
+            if self.stop_item(slot, Why::Closed).is_some() {
+                self.leave_behind(slot, Rest::Settled);
             }
         }
     }

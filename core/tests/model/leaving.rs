@@ -17,7 +17,13 @@ impl Naive {
                 self.events.push(Event::Signal { handle, attempt, why });
             }
             Some(fate) if is_timeout(fate) && !is_timeout(why) => item.fate = Some(why),
-            Some(_) => {}
+            Some(_) => return,
+        }
+        // no time limit changes what is fixed, but for a retry that would come too late
+        let item = &mut self.items[at];
+        item.attempt_due = None;
+        if !is_timeout(why) {
+            item.deadline = None;
         }
     }
 
