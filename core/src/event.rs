@@ -23,7 +23,8 @@ pub enum Event {
         /// The item.
         handle: Handle,
     },
-    /// The lane of an item is halted: the item failed for good.
+    /// The lane of an item is halted: the item failed for good. Where nobody can let it go on, since the dispatcher is
+    /// closed or the source revoked, [`Passed`](Event::Passed) follows: a driver that has to tell of the failure keeps it.
     Halted {
         /// The item.
         handle: Handle,

@@ -298,6 +298,7 @@ fn halted_keys_and_the_ends_of_items_are_told() {
             "WARN halt seq=2 attempt=1",
             "DEBUG total timeout seq=1",
             "DEBUG failure seq=1",
+            "WARN halt seq=1 attempt=0",
         ]
     );
 }

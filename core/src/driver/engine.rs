@@ -222,6 +222,12 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
             }
         }
         drop(self.shared.close(Time::default(), Some(Duration::ZERO)));
+        // not told any more, but their tickets wait
+        loop {
+            let halted = self.shared.items().next_halted();
+            let Some((handle, failure)) = halted else { break };
+            drop(Letter::new(&self.shared, handle, failure));
+        }
         self.stop_signalled();
         self.delivery = None;
         self.report_unfinished();

@@ -97,6 +97,8 @@ pub(super) struct Items<T, R, E, Q, I> {
     pub(super) signals: Vec<(Run, Why)>,
     /// Items whose keys were halted, of which `on_halt` is to be told.
     halts: Vec<Handle>,
+    /// Failures of which `on_halt` is to be told, and whose items have left.
+    orphans: Vec<(Handle, Failure<E, I>)>,
     /// Tickets of items that have left while their failure was in the hands of a callback.
     owed: Vec<Owed<R, E, I>>,
     /// Attempts to stop that nobody began.
@@ -139,6 +141,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             offers: 0,
             signals: Vec::new(),
             halts: Vec::new(),
+            orphans: Vec::new(),
             owed: Vec::new(),
             unbegun: Vec::new(),
             takers,
@@ -198,7 +201,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             }
             break;
         }
-        if state.is_over() && self.uncopied == 0 && self.final_report.is_none() {
+        let is_over = state.is_over() && self.uncopied == 0 && self.orphans.is_empty();
+        if is_over && self.final_report.is_none() {
             let mut report = mem::take(&mut self.report);
             report.finish(state.stats(Time::default()).released);
             self.final_report = Some(Arc::new(report));
@@ -212,7 +216,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
 
     /// Whether there is something for the driver to do.
     pub(super) fn has_work(&self, state: &State) -> bool {
-        state.has_runs() || !self.signals.is_empty() || !self.halts.is_empty()
+        let has_halts = !self.halts.is_empty() || !self.orphans.is_empty();
+        state.has_runs() || !self.signals.is_empty() || has_halts
     }
 
     // offers

@@ -129,18 +129,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                 return Some((handle, failure));
             }
         }
-        None
-    }
-
-    /// Takes the failure of an item out, for a callback, which brings it back.
-    fn take_failure(&mut self, handle: Handle) -> Option<Failure<E, I>> {
-        let item = &mut self.items[handle.slot().index()];
-        if !matches!(item.output, Some(Output::Failed(_))) {
-            return None;
-        }
-        let (output, kept) = (item.output.take()?, item.kept.take()?);
-        item.is_out = true;
-        outcome::<R, E, I>(output, item.seq, item.attempt, kept).0.err()
+        self.orphans.pop()
     }
 
     /// Brings back what a callback had in its hands. To be settled.
@@ -173,6 +162,17 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
 }
 
 impl<T, R, E, Q, I> Items<T, R, E, Q, I> {
+    /// Takes the failure of an item out, for a callback, which brings it back.
+    pub(super) fn take_failure(&mut self, handle: Handle) -> Option<Failure<E, I>> {
+        let item = &mut self.items[handle.slot().index()];
+        if !matches!(item.output, Some(Output::Failed(_))) {
+            return None;
+        }
+        let (output, kept) = (item.output.take()?, item.kept.take()?);
+        item.is_out = true;
+        outcome::<R, E, I>(output, item.seq, item.attempt, kept).0.err()
+    }
+
     /// Gives a ticket what it is owed. `own` is the item's error, where a callback had it in its hands.
     pub(super) fn pay(
         &mut self,

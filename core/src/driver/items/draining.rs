@@ -43,6 +43,17 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
         }
     }
 
+    /// The item leaves before `on_halt` was told that it halted its key. It is told where nobody else has seen to it.
+    #[cold]
+    fn leave_halts(&mut self, handle: Handle, why: Option<Why>) {
+        let Some(at) = self.items.halts.iter().position(|other| *other == handle) else { return };
+        self.items.halts.remove(at);
+        if matches!(why, Some(Why::KeyHalted | Why::HandedBack)) {
+            let failure = self.items.take_failure(handle);
+            self.items.orphans.extend(failure.map(|failure| (handle, failure)));
+        }
+    }
+
     /// What the ticket of an item gets that has no result: its own error where it failed, else why it has none.
     fn end(&mut self, slot: usize, why: Why, failed: Option<Handle>) -> End<E> {
         let item = &mut self.items.items[slot];
@@ -127,6 +138,9 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
     }
 
     fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>) {
+        if !self.items.halts.is_empty() {
+            self.leave_halts(handle, Some(why));
+        }
         let slot = handle.slot().index();
         self.effects.trash.extend(self.items.items[slot].payload.take().map(Trash::Payload));
         let end = self.end(slot, why, failed);
@@ -134,6 +148,9 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
     }
 
     fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>) {
+        if !self.items.halts.is_empty() {
+            self.leave_halts(handle, why);
+        }
         // a result that was to be handed out and was not: it goes to its ticket alone
         if let Some(lent) = self.items.iteration.next.take_if(|lent| lent.handle == handle) {
             self.bring_back(lent);
