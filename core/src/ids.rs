@@ -1,5 +1,7 @@
 //! The numbers that cross the API, each of a type of its own.
 
+use core::num::NonZeroU64;
+
 /// The number of bits of a slot number, and so the binary logarithm of [`MAX_ITEMS`].
 const SLOT_BITS: u32 = 20;
 
@@ -32,39 +34,50 @@ impl Slot {
 /// A handle kept longer than its item is *stale*: commands that get one change nothing but a counter. Its bits are
 /// exact in an `f64`: 20 of the slot, and 32 of the epoch above them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(u64);
+pub struct Handle(NonZeroU64);
 
 impl Handle {
+    /// Set in each, so that an `Option` of one takes no more room and fits a register.
+    const MARK: u64 = 1 << 63;
+
     #[inline]
     pub(crate) const fn new(slot: u32, epoch: u32) -> Self {
-        Self(((epoch as u64) << SLOT_BITS) | slot as u64)
+        Self::marked(((epoch as u64) << SLOT_BITS) | slot as u64)
     }
 
     /// The handle with these bits. Bits that no dispatcher gave make a stale handle, and no error.
     #[inline]
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
+        if bits <= HANDLE_MASK { Self::marked(bits) } else { Self(NonZeroU64::MAX) }
     }
 
     /// The bits: below 2^52.
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u64 {
-        self.0
+        self.0.get() & !Self::MARK
     }
 
     /// The slot: the index of the item's payload in the arrays of the driver.
     #[inline]
     #[must_use]
     pub const fn slot(self) -> Slot {
-        Slot(self.0 as u32 & (MAX_ITEMS as u32 - 1))
+        Slot(self.0.get() as u32 & (MAX_ITEMS as u32 - 1))
     }
 
     /// The handle of the next item in the same slot.
     #[inline]
     pub(crate) const fn next(self) -> Self {
-        Self((self.0 + (1 << SLOT_BITS)) & HANDLE_MASK)
+        Self::marked((self.0.get() + (1 << SLOT_BITS)) & HANDLE_MASK)
+    }
+
+    #[inline]
+    const fn marked(bits: u64) -> Self {
+        match NonZeroU64::new(bits | Self::MARK) {
+            Some(marked) => Self(marked),
+            None => unreachable!(),
+        }
     }
 }
 
