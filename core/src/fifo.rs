@@ -118,8 +118,13 @@ impl<C: Chain> Fifo<C> {
 
     #[inline(always)]
     pub(crate) fn remove(&mut self, items: &mut [Item], slot: u32) {
-        let Link { prev, next } = *C::link(&items[slot as usize]);
-        self.join(items, prev, next);
+        self.close(items, *C::link(&items[slot as usize]));
+    }
+
+    /// Closes the list where an item stood between these neighbours.
+    #[inline(always)]
+    pub(crate) fn close(&mut self, items: &mut [Item], neighbours: Link) {
+        self.join(items, neighbours.prev, neighbours.next);
     }
 
     /// Puts `new` in the place of `old`.

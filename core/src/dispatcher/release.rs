@@ -7,7 +7,7 @@ use super::sources::Cut;
 use crate::event::{Event, Why};
 use crate::ids::{Handle, Seq, Source};
 use crate::outcome::{Release, What};
-use crate::slots::{NIL, State, Verdict};
+use crate::slots::{Item, NIL, State, Verdict};
 
 impl Dispatcher {
     /// The item at the failed position of a source, while it is in flight.
@@ -58,13 +58,21 @@ impl Dispatcher {
 
     #[inline(always)]
     pub(super) fn take_back(&mut self, handle: Handle) -> bool {
-        let Some((slot, index)) = self.lent(handle) else { return false };
         if !self.ends_are_plain {
-            self.note_delivered(slot);
+            self.note_delivered(handle);
         }
-        self.tally.released += 1;
-        let state = self.sources.unlink(&mut self.items, slot);
+        let Some((slot, item)) = self.items.lookup(handle) else {
+            self.tally.stale += 1;
+            return false;
+        };
+        if !matches!(item.state, State::Lent(_)) {
+            return false;
+        }
+        let (index, seq, neighbours) = (item.source, item.seq, item.order);
         self.items.remove(slot);
+        self.tally.released += 1;
+        let state = &mut self.sources[index];
+        state.let_go(&mut self.items, slot, seq, neighbours);
         let is_next_cancelled = state
             .order
             .head()
@@ -181,9 +189,9 @@ impl Dispatcher {
 
     /// Takes an item out of its source.
     pub(super) fn unlink(&mut self, slot: u32) {
-        let index = self.items[slot].source;
-        self.sources.unlink(&mut self.items, slot);
-        self.note_head(index);
+        let Item { source, seq, order, .. } = self.items[slot];
+        self.sources[source].let_go(&mut self.items, slot, seq, order);
+        self.note_head(source);
     }
 
     /// Reports a source that has ended and of which nothing is left.
@@ -241,8 +249,8 @@ impl Dispatcher {
     }
 
     /// Tells that an item is completed by being taken.
-    fn note_delivered(&mut self, slot: u32) {
-        let item = &self.items[slot];
+    fn note_delivered(&mut self, handle: Handle) {
+        let Some((slot, item)) = self.items.lookup(handle) else { return };
         let state = &self.sources[item.source];
         let is_done = item.state == State::Lent(Verdict::Ok);
         if is_done && state.acknowledged && state.cut != Cut::Everything {

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::checkpoints::Progress;
-use crate::fifo::{Fifo, Order, Work};
+use crate::fifo::{Fifo, Link, Order, Work};
 use crate::ids::{MAX_ITEMS, Seq, Source};
 use crate::options::SourceOptions;
 use crate::sequencer::{Sequencer, SequencerOptions};
@@ -91,6 +91,22 @@ impl SourceState {
 
     pub(super) fn is_open(&self) -> bool {
         self.id != Source::NONE
+    }
+
+    /// Lets go of an item, with its number and its neighbours in the order.
+    #[inline(always)]
+    pub(super) fn let_go(&mut self, items: &mut [Item], slot: u32, seq: Seq, neighbours: Link) {
+        self.order.close(items, neighbours);
+        self.in_flight -= 1;
+        if self.lent == slot {
+            self.lent = NIL;
+        }
+        if self.failed == slot {
+            self.failed = NIL;
+        }
+        if let Some(sequenced) = &mut self.sequenced {
+            sequenced.sequencer.leave(seq);
+        }
     }
 }
 
@@ -225,26 +241,6 @@ impl Sources {
             let before = self.sources.iter().filter(|other| other.last_start < source.last_start);
             (source, before.count(), source.in_heads)
         })
-    }
-
-    /// Takes an item out of its source, which is given back.
-    #[inline(always)]
-    pub(super) fn unlink(&mut self, items: &mut [Item], slot: u32) -> &mut SourceState {
-        let item = &items[slot as usize];
-        let (index, seq) = (item.source, item.seq);
-        let state = &mut self[index];
-        state.order.remove(items, slot);
-        state.in_flight -= 1;
-        if state.lent == slot {
-            state.lent = NIL;
-        }
-        if state.failed == slot {
-            state.failed = NIL;
-        }
-        if let Some(sequenced) = &mut state.sequenced {
-            sequenced.sequencer.leave(seq);
-        }
-        state
     }
 
     pub(super) fn id(&self, index: u32) -> Source {
