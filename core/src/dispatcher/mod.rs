@@ -496,6 +496,8 @@ impl Dispatcher {
 
     #[inline]
     fn advance_clock(&mut self, now: Time) {
-        self.now = self.now.max(now);
+        if now > self.now {
+            self.now = now;
+        }
     }
 }
