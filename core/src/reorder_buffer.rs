@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 
 use crate::ids::Seq;
 use crate::options::OptionsError;
-use crate::sequencer::{Insert, SequencerOptions, Window};
+use crate::sequencer::{Insert, Ring, SequencerOptions, Window};
 
-/// A bounded reorder buffer: a [`Window`] with a ring of items beside it.
+/// A bounded reorder buffer: a [`Window`] over a ring of items.
 ///
 /// # Examples
 /// ```
@@ -21,10 +21,13 @@ use crate::sequencer::{Insert, SequencerOptions, Window};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ReorderBuffer<T> {
-    window: Window,
-    /// By the remainder of the number, of which no two in the window have the same.
-    items: Box<[Option<T>]>,
+    window: Window<Items<T>>,
 }
+
+/// The items that are in, by the remainder of the number, of which no two in the window have the same. That an item is
+/// there is the only mark that its number is in: marks apart would have to be kept in two more registers.
+#[derive(Clone, Debug)]
+struct Items<T>(Box<[Option<T>]>);
 
 impl<T> ReorderBuffer<T> {
     /// An empty buffer.
@@ -45,9 +48,9 @@ impl<T> ReorderBuffer<T> {
     /// The first option that is out of its bounds, or that a buffer has not.
     pub fn try_new(options: SequencerOptions) -> Result<Self, OptionsError> {
         options.check_plain()?;
-        let window = Window::with(options);
-        let items = core::iter::repeat_with(|| None).take(window.span()).collect();
-        Ok(Self { window, items })
+        let places = options.effective_capacity().next_power_of_two();
+        let items = core::iter::repeat_with(|| None).take(places).collect();
+        Ok(Self { window: Window::over(Items(items), options) })
     }
 
     /// The lowest number that was not popped. It bounds the window.
@@ -75,7 +78,7 @@ impl<T> ReorderBuffer<T> {
 
     /// The items that are in, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        self.items.iter().flatten()
+        self.window.ring().0.iter().flatten()
     }
 
     /// What [`insert`](Self::insert) would say. For items that one wants to keep when they are not admitted.
@@ -86,32 +89,49 @@ impl<T> ReorderBuffer<T> {
     /// Takes an item in. One that is not admitted (duplicate, late or too far) is dropped.
     #[inline]
     pub fn insert(&mut self, seq: Seq, item: T) -> Insert {
-        let insert = self.window.insert(seq);
-        if matches!(insert, Insert::Ready | Insert::Held) {
-            let place = self.place(seq);
-            self.items[place] = Some(item);
-        }
-        insert
+        self.window.insert_with(seq, |items| *items.at(seq) = Some(item))
     }
 
     /// The next item with its number, if it is in.
     #[inline]
     pub fn pop(&mut self) -> Option<(Seq, T)> {
-        let seq = self.window.pop()?;
-        let place = self.place(seq);
-        self.items[place].take().map(|item| (seq, item))
+        self.window.pop_with(|items, seq| items.at(seq).take().map(|item| (seq, item)))?
     }
 
     /// Gives up what is missing below `seq`. What is in there still comes out in its turn.
     pub fn skip_to(&mut self, seq: Seq) {
         self.window.skip_to(seq);
     }
+}
 
+impl<T> Items<T> {
     #[inline]
     fn place(&self, seq: Seq) -> usize {
         // the size is a power of two
-        seq as usize & (self.items.len() - 1)
+        seq as usize & (self.0.len() - 1)
     }
+
+    #[inline]
+    fn at(&mut self, seq: Seq) -> &mut Option<T> {
+        let place = self.place(seq);
+        &mut self.0[place]
+    }
+}
+
+impl<T> Ring for Items<T> {
+    #[inline]
+    fn is_in(&self, seq: Seq) -> bool {
+        self.0[self.place(seq)].is_some()
+    }
+
+    #[inline]
+    fn find(&self, from: Seq, until: Seq, is_in: bool) -> Seq {
+        (from..until).find(|seq| self.is_in(*seq) == is_in).unwrap_or(until.max(from))
+    }
+
+    // what has left was taken out
+    #[inline]
+    fn move_on(&mut self, _: Seq, _: Seq) {}
 }
 
 #[cfg(test)]

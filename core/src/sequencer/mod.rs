@@ -3,6 +3,7 @@
 //! [`window`] keeps what is in; the [`Sequencer`] puts time and policy on top: [`gaps`], sources that count from anew
 //! ([`row`]), counters that [`wrap`], and what was done before ([`restored`]).
 
+mod bits;
 mod error;
 mod event;
 mod gaps;
@@ -26,6 +27,7 @@ pub use error::SequenceError;
 pub use event::SequencerEvent;
 pub use insert::Insert;
 pub use options::{OnGap, OnRestart, SequencerOptions};
+pub(crate) use window::Ring;
 pub use window::Window;
 
 pub(crate) use gaps::Due;

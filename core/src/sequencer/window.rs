@@ -1,18 +1,26 @@
-//! The numbers that are in, as bits.
+//! The numbers that are in, and the three that say what is in order.
 //!
-//! The window is a ring of bits, one for each number from the next one on, as in the receivers of selective-repeat
-//! protocols. Every call is O(1) amortised; ranges are walked a word of 64 numbers at a time.
-
-use alloc::boxed::Box;
-use alloc::vec;
+//! The window is a ring with a place for each number from the next one on, as in the receivers of selective-repeat
+//! protocols. Every call is O(1) amortised.
 
 use super::Insert;
+use super::bits::Bits;
 use super::options::SequencerOptions;
 use crate::ids::Seq;
 use crate::options::OptionsError;
 
-/// Numbers that a word of the ring stands for.
-const WORD: u64 = u64::BITS as u64;
+/// Where it is kept which numbers of a window are in: one place for each remainder of a number.
+pub trait Ring {
+    /// Whether a number is in that is in the window.
+    fn is_in(&self, seq: Seq) -> bool;
+
+    /// The first number from `from` on that is in, or is not; where there is none before `until`, `until`, or `from` if
+    /// that is beyond it.
+    fn find(&self, from: Seq, until: Seq, is_in: bool) -> Seq;
+
+    /// The next number of the window goes from one to the other. What was between is not in any more.
+    fn move_on(&mut self, from: Seq, to: Seq);
+}
 
 /// A reorder buffer of numbers alone: what has arrived, what has left, what is missing.
 ///
@@ -36,9 +44,9 @@ const WORD: u64 = u64::BITS as u64;
 /// # Ok::<(), inorder::OptionsError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Window {
-    /// For each number from `next` on whether it is in: arrived and not left. Below, in the same word, it is stale.
-    ring: Box<[u64]>,
+pub struct Window<R = Bits> {
+    /// For each number from `next` on whether it is in: arrived and not left.
+    ring: R,
     capacity: u64,
     next: Seq,
     expected: Seq,
@@ -57,21 +65,66 @@ impl Window {
         Ok(Self::with(options))
     }
 
-    /// As [`new`](Self::new), of options that were checked. Inlined, so that where it begins is known to the loops that
-    /// follow.
-    #[inline(always)]
-    pub(crate) fn with(options: SequencerOptions) -> Self {
-        let (start, capacity) = (options.start.unwrap_or(0), options.effective_capacity());
-        // one word more than the window takes, so that the one with `next` in it is never reached from the other end
-        let words = (capacity.div_ceil(WORD as usize) + 1).next_power_of_two();
-        Self {
-            ring: vec![0; words].into_boxed_slice(),
-            capacity: capacity as u64,
-            next: start,
-            expected: start,
-            len: 0,
-            holes: false,
+    /// As [`new`](Self::new), of options that were checked.
+    pub(super) fn with(options: SequencerOptions) -> Self {
+        Self::over(Bits::new(options.effective_capacity()), options)
+    }
+
+    /// Takes a number in. Only [`Ready`](Insert::Ready) and [`Held`](Insert::Held) change something.
+    #[inline]
+    pub fn insert(&mut self, seq: Seq) -> Insert {
+        self.insert_with(seq, |ring| ring.set(seq))
+    }
+
+    /// Lets the next number leave, if it is in.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Seq> {
+        self.pop_with(|_, seq| seq)
+    }
+
+    /// Lets a number leave that is in and in order, before those below it too. False where it is not.
+    #[inline]
+    pub(crate) fn leave(&mut self, seq: Seq) -> bool {
+        if seq < self.next
+            || seq >= self.expected
+            || seq - self.next >= self.capacity
+            || !self.is_in(seq)
+        {
+            return false;
         }
+        self.len -= 1;
+        if seq == self.next {
+            self.move_next(seq + 1);
+        } else {
+            self.ring.unset(seq);
+            self.holes = true;
+        }
+        self.pass_holes();
+        true
+    }
+
+    /// Forgets everything, and goes on from `first` with so many in from there on: fewer than a word of bits.
+    pub(super) fn restart(&mut self, first: Seq, count: u64) {
+        self.ring.clear();
+        (self.next, self.expected) = (first, first.saturating_add(count));
+        (self.len, self.holes) = (count as usize, false);
+        for seq in first..self.expected {
+            self.ring.set(seq);
+        }
+    }
+}
+
+impl<R: Ring> Window<R> {
+    /// An empty one over a ring. Inlined, so that where it begins is known to the loops that follow.
+    #[inline(always)]
+    pub(crate) fn over(ring: R, options: SequencerOptions) -> Self {
+        let (start, capacity) = (options.start.unwrap_or(0), options.effective_capacity());
+        Self { ring, capacity: capacity as u64, next: start, expected: start, len: 0, holes: false }
+    }
+
+    /// What it is over.
+    pub(crate) const fn ring(&self) -> &R {
+        &self.ring
     }
 
     /// The lowest number that has not left. It bounds the window.
@@ -105,12 +158,12 @@ impl Window {
     pub fn missing(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
         let (mut from, end) = (self.expected, self.window_end());
         core::iter::from_fn(move || {
-            let after = self.find(from, end, true);
+            let after = self.ring.find(from, end, true);
             if after >= end {
                 return None;
             }
             let range = (from, after - 1);
-            from = self.find(after, end, false);
+            from = self.ring.find(after, end, false);
             Some(range)
         })
     }
@@ -135,39 +188,40 @@ impl Window {
         }
     }
 
-    /// Takes a number in. Only [`Ready`](Insert::Ready) and [`Held`](Insert::Held) change something.
-    #[inline]
-    pub fn insert(&mut self, seq: Seq) -> Insert {
-        let (word, bit) = self.place(seq);
+    /// Takes a number in: `put` puts it in the ring. Only [`Ready`](Insert::Ready) and [`Held`](Insert::Held) change
+    /// something.
+    #[inline(always)]
+    pub(crate) fn insert_with(&mut self, seq: Seq, put: impl FnOnce(&mut R)) -> Insert {
         // a number before the next one is as far away as can be
         let is_admitted = seq.wrapping_sub(self.next) < self.capacity
             && seq >= self.expected
             && seq != Seq::MAX
-            && self.ring[word] & bit == 0;
+            && !self.ring.is_in(seq);
         if !is_admitted {
             // inlined: a call with a reference would keep the numbers that move in memory instead of registers
             return self.look(seq);
         }
-        self.ring[word] |= bit;
+        put(&mut self.ring);
         self.len += 1;
         if seq != self.expected {
             return Insert::Held;
         }
-        self.expected = self.find(seq + 1, self.window_end(), false);
+        self.expected = self.ring.find(seq + 1, self.window_end(), false);
         Insert::Ready
     }
 
-    /// Lets the next number leave, if it is in.
-    #[inline]
-    pub fn pop(&mut self) -> Option<Seq> {
+    /// Lets the next number leave, if it is in: `take` takes it out of the ring.
+    #[inline(always)]
+    pub(crate) fn pop_with<T>(&mut self, take: impl FnOnce(&mut R, Seq) -> T) -> Option<T> {
         let seq = self.next;
         if seq >= self.expected {
             return None;
         }
+        let taken = take(&mut self.ring, seq);
         self.len -= 1;
         self.move_next(seq + 1);
         self.pass_holes();
-        Some(seq)
+        Some(taken)
     }
 
     /// Gives up what is missing below `seq`. What is in there still leaves in its turn.
@@ -175,54 +229,21 @@ impl Window {
         if seq <= self.expected {
             return;
         }
-        self.expected = self.find(seq, self.window_end(), false);
+        self.expected = self.ring.find(seq, self.window_end(), false);
         self.holes = true;
         self.pass_holes();
-    }
-
-    /// Lets a number leave that is in and in order, before those below it too. False where it is not.
-    #[inline]
-    pub(crate) fn leave(&mut self, seq: Seq) -> bool {
-        if seq < self.next
-            || seq >= self.expected
-            || seq - self.next >= self.capacity
-            || !self.is_in(seq)
-        {
-            return false;
-        }
-        self.len -= 1;
-        if seq == self.next {
-            self.move_next(seq + 1);
-        } else {
-            let (word, bit) = self.place(seq);
-            self.ring[word] &= !bit;
-            self.holes = true;
-        }
-        self.pass_holes();
-        true
-    }
-
-    /// Forgets everything, and goes on from `first` with so many in from there on: fewer than a word.
-    pub(super) fn restart(&mut self, first: Seq, count: u64) {
-        self.ring.fill(0);
-        (self.next, self.expected) = (first, first.saturating_add(count));
-        (self.len, self.holes) = (count as usize, false);
-        for seq in first..self.expected {
-            let (word, bit) = self.place(seq);
-            self.ring[word] |= bit;
-        }
     }
 
     /// The first number from `from` on, and below `until`, that is in. `from` is not before the next number.
     pub(super) fn first_in(&self, from: Seq, until: Seq) -> Option<Seq> {
         let until = until.min(self.window_end());
-        let at = self.find(from, until, true);
+        let at = self.ring.find(from, until, true);
         (at < until).then_some(at)
     }
 
     /// The first number from `from` on that is not in. `from` is not before the next number.
     pub(super) fn first_absent(&self, from: Seq) -> Seq {
-        self.find(from, self.window_end(), false)
+        self.ring.find(from, self.window_end(), false)
     }
 
     /// The least size of an array in which the place of each number in the window is its remainder: a power of two.
@@ -238,55 +259,29 @@ impl Window {
             self.move_next(if self.len == 0 {
                 self.expected
             } else {
-                self.find(self.next, self.expected, true)
+                self.ring.find(self.next, self.expected, true)
             });
             self.holes = self.next < self.expected;
         }
     }
 
-    /// Moves `next` on. What has left is forgotten a word at a time: below `next` its bit may still be set.
+    /// Moves `next` on.
     #[inline]
     fn move_next(&mut self, to: Seq) {
-        if to ^ self.next >= WORD {
-            let (word, _) = self.place(self.next);
-            self.ring[word] = 0;
-        }
+        self.ring.move_on(self.next, to);
         self.next = to;
     }
 
-    /// Whether a number is in that is at most a word beyond the next one, or in the window.
+    /// Whether a number is in that is at most a word of bits beyond the next one, or in the window.
     #[inline]
     pub(super) fn is_in(&self, seq: Seq) -> bool {
-        let (word, bit) = self.place(seq);
-        self.ring[word] & bit != 0
-    }
-
-    #[inline]
-    fn place(&self, seq: Seq) -> (usize, u64) {
-        // the number of words is a power of two
-        ((seq / WORD) as usize & (self.ring.len() - 1), 1 << (seq % WORD))
+        self.ring.is_in(seq)
     }
 
     /// One more than the last number of the window.
     #[inline]
     fn window_end(&self) -> Seq {
         self.next.saturating_add(self.capacity)
-    }
-
-    /// The first number from `from` on that is in, or is not; where there is none before `until`, `until`, or `from` if
-    /// that is beyond it.
-    #[inline]
-    fn find(&self, from: Seq, until: Seq, is_in: bool) -> Seq {
-        let mut at = from;
-        while at < until {
-            let word = self.ring[(at / WORD) as usize & (self.ring.len() - 1)];
-            let wanted = if is_in { word } else { !word } >> (at % WORD);
-            if wanted != 0 {
-                return until.min(at + u64::from(wanted.trailing_zeros()));
-            }
-            at = (at - at % WORD).saturating_add(WORD);
-        }
-        until.max(from)
     }
 }
 
