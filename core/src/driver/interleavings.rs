@@ -308,20 +308,29 @@ fn a_handler_that_is_woken_while_it_is_polled_goes_on() {
 }
 
 #[test]
-fn those_who_join_and_close_beside_the_driver_are_told() {
-    every(1, || {
+fn one_who_joins_beside_the_driver_is_told() {
+    every(2, || {
         let (processor, driver) = doubling(1);
         let ticket = processor.try_enqueue(2).expect("there is room");
-        let other = processor.clone();
         let joining = thread::spawn(move || {
-            block_on(other.join()).expect("nothing failed");
+            block_on(processor.join()).expect("nothing failed");
             assert!(ticket.is_done());
         });
+        block_on(driver);
+        joined([joining]);
+    });
+}
+
+#[test]
+fn one_who_closes_beside_the_driver_is_told() {
+    every(2, || {
+        let (processor, driver) = doubling(1);
+        drop(processor.try_enqueue(2).expect("there is room"));
         let closing = thread::spawn(move || {
             let report = block_on(processor.close()).expect("nothing failed");
             assert_eq!(report.released, 1);
         });
         block_on(driver);
-        joined([joining, closing]);
+        joined([closing]);
     });
 }
