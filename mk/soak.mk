@@ -6,7 +6,7 @@ MODEL_STEPS ?= 100000000
 STATES_DEPTH ?= 9
 PREEMPTIONS ?= 3
 FUZZ_SECONDS ?= 900
-MUTANT_SHARDS ?= 16
+MUTANT_MODULES ?=
 
 TOOLS := $(CURDIR)/target/tools
 FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
@@ -45,5 +45,6 @@ soak-miri: ## the unit tests of the core in an interpreter that sees undefined b
 			--target-dir target/miri; \
 	else echo 'rustup component add --toolchain nightly miri rust-src: Miri is not installed, and skipped'; fi
 
-soak-mutants: ## breaks the core in every way there is, in shards that go on where they ended (MUTANT_SHARDS=16)
-	@mk/mutants.sh $(TOOLS) $(MUTANT_SHARDS)
+soak-mutants: ## breaks the core in every way there is, and goes on where it ended (MUTANT_MODULES="retry driver/wake.rs")
+	@test -x $(TOOLS)/bin/cargo-mutants || cargo install -q --locked --root $(TOOLS) cargo-mutants --version 26.0.0
+	$(PYTHON) mk/mutants.py $(TOOLS) $(MUTANT_MODULES)

@@ -97,6 +97,8 @@
 #![cfg_attr(not(feature = "futures"), allow(rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod base32768;
 mod checkpoint;
@@ -111,6 +113,8 @@ mod outcome;
 mod reorder_buffer;
 mod resequencer;
 mod retry;
+#[cfg(test)]
+mod rounds;
 mod sequencer;
 mod slots;
 mod stats;

@@ -186,6 +186,13 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_for_want_of_one_changes_nothing_else() {
+        let retry = Retry::new(7).initial(Duration::from_millis(3)).seed_or(11);
+        assert_eq!((retry.attempts, retry.seed), (7, Some(11)));
+        assert_eq!(retry.seed_or(12).seed, Some(11));
+    }
+
+    #[test]
     fn bounds_double_up_to_the_maximum() {
         let retry = Retry::new(9).maximum(Duration::from_secs(1)).jitter(false);
         let delays: Vec<u64> = (2..8).map(|n| retry.delay(0, n, n)).collect();

@@ -126,13 +126,13 @@ fn a_wake_beside_the_end_keeps_no_task() {
     every(4, || {
         let set = WakeSet::new(1);
         let task = Arc::new(Nobody);
-        set.register(&Waker::from(Arc::clone(&task)));
         let late = set.waker(0);
         let waking = thread::spawn(move || {
             late.wake_by_ref();
             // it is kept, and the set with it
             late
         });
+        set.register(&Waker::from(Arc::clone(&task)));
         set.forget_task();
         let _late = waking.join().expect("it does not panic");
         assert_eq!(Arc::strong_count(&task), 1);

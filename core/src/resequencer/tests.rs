@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
+use crate::rounds::rounds;
 use crate::sequencer::{OnGap, OnRestart};
 
 const T0: Time = Time::from_micros(0);
@@ -276,7 +277,7 @@ impl Model {
 
 #[test]
 fn random_arrivals_come_out_as_of_a_sequencer_for_each_key() {
-    for seed in 1..300_u64 {
+    for seed in 1..=rounds(300) {
         let mut lots = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut below = move |below: u64| {
             lots ^= lots << 13;

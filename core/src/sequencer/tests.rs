@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
+use crate::rounds::rounds;
 
 mod model;
 
@@ -369,14 +370,14 @@ fn drawn(seed: u64) -> impl FnMut(u64) -> u64 {
 
 #[test]
 fn random_steps_agree_with_plain_lists() {
-    for seed in 0..1_500 {
+    for seed in 0..rounds(1_500) {
         model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), 300, None);
     }
 }
 
 #[test]
 fn a_run_with_wrapping_numbers_is_the_shifted_run() {
-    for seed in 0..400 {
+    for seed in 0..rounds(400) {
         for bits in [8, 16, 32] {
             model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), 300, Some(bits));
         }

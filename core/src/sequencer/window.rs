@@ -291,6 +291,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::rounds::rounds;
 
     fn window(start: Seq, capacity: usize) -> Window {
         Window::new(SequencerOptions::new().start(start).capacity(capacity)).unwrap()
@@ -424,7 +425,7 @@ mod tests {
             lots ^= lots << 17;
             lots % below
         };
-        for round in 0..200 {
+        for round in 0..rounds(200) as usize {
             let capacity = [1, 3, 8, 64, 70, 128][round % 6];
             let start = draw(100);
             let mut w = window(start, capacity as usize);

@@ -2,6 +2,7 @@ use alloc::string::ToString;
 use alloc::vec;
 
 use super::*;
+use crate::rounds::rounds;
 
 fn new(watermark: &mut Watermark, id: u64) -> Mark {
     match watermark.receive(id) {
@@ -277,7 +278,7 @@ fn restored_ids_count_as_received_and_not_acknowledged() {
 #[test]
 fn memory_does_not_grow_with_what_is_passed() {
     let mut w = Watermark::new();
-    for id in 0..10_000 {
+    for id in 0..rounds(10_000) {
         let mark = new(&mut w, id * 3);
         assert!(w.complete(mark));
     }
