@@ -5,7 +5,7 @@
 //! - [`InOrderExt::resequence`]: a stream whose items come out of order, in the order of their numbers.
 //! - [`ReorderBuffer`]: the same for what is no stream.
 //! - [`Watermark`], [`Checkpoint`]: up to where a source is done, and what is done beyond that, to be acknowledged and
-//!   to go on from.
+//!   to go on from. A processor has them by [`Builder::checkpoints`] and [`Builder::restore`].
 //! - [`Dispatcher`], [`Sequencer`], [`Resequencer`]: the state machines behind them, without IO, clock, threads or payloads.
 //!
 //! Four knobs: how many run at once ([`Options::concurrency`]); whether those with the same key run one after the other

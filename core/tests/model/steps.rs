@@ -157,6 +157,8 @@ pub(crate) fn config(lots: &mut Lots) -> Config {
 pub(crate) struct Mix {
     lanes: u64,
     sequenced: bool,
+    /// All sources are acknowledged, and now and then everything but what is stored is lost.
+    crashes: bool,
     /// One in so many fails, raises or stops something.
     rough: u64,
     /// So many of the commands that are not rough are offers, ends of attempts, and results that are taken.
@@ -169,7 +171,8 @@ impl Mix {
         let rough = [5, 10, 60][lots.below(3) as usize];
         let lanes = [0, 1, 3][lots.below(3) as usize];
         let weights = [0; 3].map(|_| 1 + lots.below(6));
-        Self { lanes, sequenced: lots.one_in(2), rough, weights }
+        let (sequenced, crashes) = (lots.one_in(2), lots.one_in(3));
+        Self { lanes, sequenced, crashes, rough, weights }
     }
 
     pub(crate) fn first(&self, lots: &mut Lots) -> Vec<Step> {
@@ -178,7 +181,7 @@ impl Mix {
 
     fn open(&self, lots: &mut Lots) -> Act {
         let start = self.sequenced.then(|| [0, 7, u64::MAX - 40][lots.below(3) as usize]);
-        Act::Open { keyed: lots.one_in(2), acknowledged: lots.one_in(3), start }
+        Act::Open { keyed: lots.one_in(2), acknowledged: self.crashes || lots.one_in(3), start }
     }
 
     pub(crate) fn step(&self, lots: &mut Lots) -> Step {
@@ -192,6 +195,10 @@ impl Mix {
     }
 
     fn act(&self, lots: &mut Lots) -> Act {
+        if self.crashes && lots.one_in(12) {
+            let source = lots.pick();
+            return if lots.one_in(6) { Act::Crash } else { Act::Store { source } };
+        }
         if lots.one_in(self.rough * 8) {
             return self.rough_act(lots);
         }
