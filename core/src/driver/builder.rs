@@ -59,16 +59,24 @@ pub struct Builder<
     L = NoReceiver,
     N = NoHalts,
 > {
+    plan: Plan<T, R, E, H>,
+    asks: Calls<T, Q, I>,
+    hooks: Hooks<C, D, L, N>,
+}
+
+/// What has the same types from the beginning.
+struct Plan<T, R, E, H> {
     handler: H,
     options: Options,
     start: Option<Seq>,
-    key: Option<KeyOf<T, Q>>,
-    keep: fn(&T) -> I,
-    copy: fn(&I) -> I,
     /// Goes before that of the options.
     retry: Option<Retry>,
     trials: Trials<T, Result<R, E>>,
     checkpoints: Checkpoints,
+}
+
+/// What has a type of its own as soon as it is given.
+struct Hooks<C, D, L, N> {
     clock: C,
     delivery: D,
     receiver: L,
@@ -77,28 +85,25 @@ pub struct Builder<
 
 impl<T, R, E, H> Builder<T, R, E, H> {
     pub(super) fn new(handler: H) -> Self {
-        Self {
+        let plan = Plan {
             handler,
             options: Options::new(),
             start: None,
-            key: None,
-            keep: |_| (),
-            copy: |()| (),
             retry: None,
             trials: Trials::default(),
             checkpoints: Checkpoints::default(),
-            clock: NoClock,
-            delivery: NoDelivery,
-            receiver: NoReceiver,
-            halts: NoHalts,
-        }
+        };
+        let asks = Calls { key: None, keep: |_| (), copy: |()| () };
+        let hooks =
+            Hooks { clock: NoClock, delivery: NoDelivery, receiver: NoReceiver, halts: NoHalts };
+        Self { plan, asks, hooks }
     }
 }
 
 impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// How work is run and released. A failure is [emitted](OnFailure::Emit) where nothing else is said.
     pub fn options(mut self, options: Options) -> Self {
-        self.options = options;
+        self.plan.options = options;
         self
     }
 
@@ -120,78 +125,21 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         P: Eq + Hash,
         K: Fn(&T) -> Option<P> + Send + Sync + 'static,
     {
-        let Self {
-            handler,
-            options,
-            start,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            delivery,
-            receiver,
-            halts,
-            ..
-        } = self;
-        let key: Option<KeyOf<T, P>> = Some(Box::new(key));
-        Builder {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            delivery,
-            receiver,
-            halts,
-        }
+        let key: KeyOf<T, P> = Box::new(key);
+        self.asking(|Calls { keep, copy, .. }| Calls { key: Some(key), keep, copy })
     }
 
     /// The callers give the numbers, beginning with this one, by [`Processor::enqueue_at`]: an item starts when all
     /// before it have arrived.
     pub fn sequenced(mut self, start: Seq) -> Self {
-        self.start = Some(start);
+        self.plan.start = Some(start);
         self
     }
 
     /// Keeps a clone of each item, made when it is offered, for its [`Failure`] and the report:
     /// `.keep_items(T::clone)`.
     pub fn keep_items(self, clone: fn(&T) -> T) -> Builder<T, R, E, H, Q, T, C, D, L, N> {
-        let Self {
-            handler,
-            options,
-            start,
-            key,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            delivery,
-            receiver,
-            halts,
-            ..
-        } = self;
-        Builder {
-            handler,
-            options,
-            start,
-            key,
-            keep: clone,
-            copy: clone,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            delivery,
-            receiver,
-            halts,
-        }
+        self.asking(|Calls { key, .. }| Calls { key, keep: clone, copy: clone })
     }
 
     /// Tries again what failed, each time with a copy of the item, made before each attempt: `.retry(Retry::new(5),
@@ -199,8 +147,8 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     ///
     /// [`Resume::Retry`](crate::Resume::Retry) needs it too: with `Retry::new(1)` where nothing else is tried again.
     pub fn retry(mut self, retry: Retry, copy: fn(&T) -> T) -> Self {
-        self.trials.again = Some(copy);
-        self.retry = Some(retry);
+        self.plan.trials.again = Some(copy);
+        self.plan.retry = Some(retry);
         self
     }
 
@@ -210,7 +158,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         mut self,
         predicate: impl Fn(FailureKind<&E>, u32) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.trials.retry_if(predicate);
+        self.plan.trials.retry_if(predicate);
         self
     }
 
@@ -219,7 +167,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         mut self,
         wait: impl Fn(&E) -> Option<Duration> + Send + Sync + 'static,
     ) -> Self {
-        self.trials.retry_after(wait);
+        self.plan.trials.retry_after(wait);
         self
     }
 
@@ -228,7 +176,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// What is never completed, because it failed and that came out or it was cancelled, holds the position: all that is
     /// completed behind it is remembered.
     pub fn checkpoints(mut self) -> Self {
-        self.checkpoints.are_wanted = true;
+        self.plan.checkpoints.are_wanted = true;
         self
     }
 
@@ -239,43 +187,19 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// An item that the checkpoint has is accepted and not run: its ticket is done at once, with
     /// [`FailureKind::Restored`].
     pub fn restore(mut self, checkpoint: Checkpoint) -> Self {
-        self.checkpoints.restored = Some(checkpoint);
+        self.plan.checkpoints.restored = Some(checkpoint);
         self
     }
 
     /// The clock: for time limits, for waits before something is tried again, for [`Processor::close_within`], and for
     /// ages.
     pub fn clock<P: Clock>(self, clock: P) -> Builder<T, R, E, H, Q, I, P, D, L, N> {
-        let Self {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
-            delivery,
-            receiver,
-            halts,
-            ..
-        } = self;
-        Builder {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
+        self.hooked(|Hooks { delivery, receiver, halts, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
-        }
+        })
     }
 
     /// Is called with each result and each emitted failure, in order, one at a time, by the driver. When it has
@@ -312,37 +236,13 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         A: Receipt,
         G: AsyncFn(&Failure<E, I>) -> A,
     {
-        let Self {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            delivery,
-            halts,
-            ..
-        } = self;
         let receiver = DeadLetter(callback);
-        Builder {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
+        self.hooked(|Hooks { clock, delivery, halts, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
-        }
+        })
     }
 
     /// Is told when a key is halted, under [`OnFailure::HaltKey`], by the driver; see [`Processor::resume_key`].
@@ -354,76 +254,46 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         A: Answers<E>,
         G: FnMut(&Failure<E, I>) -> A,
     {
-        let Self {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            delivery,
-            receiver,
-            ..
-        } = self;
         let halts = OnHalt(callback);
-        Builder {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
+        self.hooked(|Hooks { clock, delivery, receiver, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
-        }
+        })
+    }
+
+    /// Replaces what is asked of items.
+    fn asking<P, J>(
+        self,
+        change: impl FnOnce(Calls<T, Q, I>) -> Calls<T, P, J>,
+    ) -> Builder<T, R, E, H, P, J, C, D, L, N> {
+        let Self { plan, asks, hooks } = self;
+        Builder { plan, asks: change(asks), hooks }
+    }
+
+    /// Replaces some of what has a type of its own.
+    fn hooked<C2, D2, L2, N2>(
+        self,
+        change: impl FnOnce(Hooks<C, D, L, N>) -> Hooks<C2, D2, L2, N2>,
+    ) -> Builder<T, R, E, H, Q, I, C2, D2, L2, N2> {
+        let Self { plan, asks, hooks } = self;
+        Builder { plan, asks, hooks: change(hooks) }
     }
 
     fn delivery<P>(self, delivery: P) -> Builder<T, R, E, H, Q, I, C, P, L, N> {
-        let Self {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
-            clock,
-            receiver,
-            halts,
-            ..
-        } = self;
-        Builder {
-            handler,
-            options,
-            start,
-            key,
-            keep,
-            copy,
-            retry,
-            trials,
-            checkpoints,
+        self.hooked(|Hooks { clock, receiver, halts, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
-        }
+        })
     }
 
     /// The options that hold.
     fn effective_options(&self) -> Options {
-        let options = self.options.clone().on_failure_or(OnFailure::Emit);
-        match self.retry.clone() {
+        let options = self.plan.options.clone().on_failure_or(OnFailure::Emit);
+        match self.plan.retry.clone() {
             Some(retry) => options.retry(retry),
             None => options,
         }
@@ -453,13 +323,13 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
                 needs(!L::IS_WANTED, "on_failure: dead_letter", "somebody who receives")?;
             }
             OnFailure::HaltKey => {
-                needs(self.key.is_none(), "on_failure: halt_key", "a key")?;
+                needs(self.asks.key.is_none(), "on_failure: halt_key", "a key")?;
                 needs(!N::IS_WANTED, "on_failure: halt_key", "on_halt")?;
             }
         }
         needs(L::IS_WANTED && !C::HAS_TIME, "dead_letter", "a clock")?;
-        self.checkpoints.check(self.start.is_some())?;
-        options.check_needs(C::HAS_TIME, self.trials.again.is_some())
+        self.plan.checkpoints.check(self.plan.start.is_some())?;
+        options.check_needs(C::HAS_TIME, self.plan.trials.again.is_some())
     }
 
     /// The processor, and the driver to be spawned.
@@ -481,14 +351,15 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             panic!("{error}");
         }
         let options = self.effective_options();
+        let Self { plan, asks, hooks } = self;
         let is_fatal = options.policy() == OnFailure::Fail;
-        let mut source = SourceOptions::new().keyed(self.key.is_some());
-        if let Some(start) = self.start {
+        let mut source = SourceOptions::new().keyed(asks.key.is_some());
+        if let Some(start) = plan.start {
             source = source.sequenced(start);
         }
-        source = source.acknowledged(self.checkpoints.are_followed());
+        source = source.acknowledged(plan.checkpoints.are_followed());
         let mut state = State::new(&options, source);
-        if let Some(checkpoint) = &self.checkpoints.restored {
+        if let Some(checkpoint) = &plan.checkpoints.restored {
             state.restore(checkpoint);
         }
         state.taking(D::IS_WANTED);
@@ -496,29 +367,28 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         let takers = if D::IS_WANTED { Takers::Callback } else { Takers::Tickets };
         let items = Items::new(Arc::clone(&core), takers, is_fatal);
         let abilities =
-            Abilities { hands_over: L::IS_WANTED, tries_again: self.trials.again.is_some() };
-        let calls = Calls { key: self.key, keep: self.keep, copy: self.copy };
-        let shared = Shared::new(core, items, calls, abilities);
-        let receiver = Arc::new(self.receiver);
+            Abilities { hands_over: L::IS_WANTED, tries_again: plan.trials.again.is_some() };
+        let shared = Shared::new(core, items, asks, abilities);
+        let receiver = Arc::new(hooks.receiver);
         let calls = engine::Calls {
-            handler: self.handler,
-            delivery: deliver(Arc::clone(&shared), self.delivery),
+            handler: plan.handler,
+            delivery: deliver(Arc::clone(&shared), hooks.delivery),
             hand_over: move |letter| hand_over(Arc::clone(&receiver), letter),
-            halts: self.halts,
+            halts: hooks.halts,
         };
         let engine = Engine::new(
             Arc::clone(&shared),
             options.concurrency,
-            self.trials,
-            self.clock.clone(),
+            plan.trials,
+            hooks.clock.clone(),
             calls,
         );
-        (Processor::of(shared, self.clock), Driver::new(engine))
+        (Processor::of(shared, hooks.clock), Driver::new(engine))
     }
 }
 
 impl<T, R, E, H, Q, I, C, D, L, N> fmt::Debug for Builder<T, R, E, H, Q, I, C, D, L, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Builder").field("options", &self.plan.options).finish_non_exhaustive()
     }
 }
