@@ -87,7 +87,7 @@ clean: ## remove everything that was built or set up
 
 $(STAMPS)/target:
 	$(begin)
-	rustup target add wasm32-unknown-unknown
+	rustup target add wasm32-unknown-unknown $(BOARD)
 	$(finish)
 
 $(STAMPS)/venv: bindings-py/requirements.txt

@@ -45,9 +45,16 @@ test-js: bindings-js/dist/index.js ## node:test on the built package
 test-mk: $(STAMPS)/venv ## the scripts in mk/
 	$(BIN)/python -P -m pytest -q -p no:asyncio -p no:cacheprovider tests/test_mk.py
 
-no-std: $(STAMPS)/target ## the core without its features, and for wasm32
+# An example that is a workspace of its own: its core has no `std`.
+BARE = cd examples/rust/bare_metal && CARGO_TARGET_DIR=$(CURDIR)/target/bare-metal cargo
+BOARD := thumbv7em-none-eabihf
+no-std: $(STAMPS)/target ## the core without its features, for wasm32, and linked for a microcontroller
 	cargo check -q -p inorder --no-default-features
 	cargo check -q -p inorder --no-default-features --target wasm32-unknown-unknown
+	cargo check -q -p inorder --features tracing --target wasm32-unknown-unknown
+	$(BARE) fmt --check
+	$(BARE) test -q --locked
+	$(BARE) build -q --locked --release --target $(BOARD)
 
 docs-rust: ## cargo doc, warnings are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc -q -p inorder --all-features --no-deps

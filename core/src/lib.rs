@@ -29,7 +29,7 @@
 //! # Any executor
 //! Nothing here spawns, and nothing reads a clock but the [`Clock`] that is given: ready ones are `FuturesTimer`
 //! (feature `futures-timer`) and `TokioTimer` (feature `tokio`). Without the feature `futures` there is no driver, and
-//! without `std` the crate needs `alloc` only.
+//! without `std` the crate needs `alloc` only: `examples/rust/bare_metal` is for a microcontroller.
 //!
 //! # A driver of one's own
 //! The [`Dispatcher`] decides, and its driver does: one command, then everything that it says, results as they are
