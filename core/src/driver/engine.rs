@@ -36,6 +36,11 @@ pin_project! {
     /// All work is done while it is polled: handlers and callbacks are called, time limits are looked at, and results are
     /// delivered. It begins at most 256 handlers in one poll, so that its executor has its turn.
     ///
+    /// # Cancellation safety
+    /// A poll that is not followed by another one leaves all as it is. Dropped before its end it aborts, as
+    /// [`Processor::abort`](super::Processor::abort) does: handlers are dropped, and tickets get
+    /// [`Closed`](super::FailureKind::Closed).
+    ///
     /// # Panics
     /// A panic of a handler, a callback, a clock or a destructor goes through its poll. Polled again it goes on with the
     /// rest: the item of that handler counts as cancelled, a hand-over is tried again, a halted key whose `on_halt`

@@ -53,8 +53,31 @@ pin_project! {
     /// ```
     ///
     /// # Progress
-    /// It starts with the first [`poll_next`](Stream::poll_next), and works while it is polled. While its consumer is
-    /// busy with something else, [`poll_progress`](Self::poll_progress) lets it work on without giving out a result.
+    /// It starts with the first [`poll_next`](Stream::poll_next), and works while it is polled: it reads, calls and polls
+    /// handlers, looks at time limits, and hands over. While its consumer is busy with something else,
+    /// [`poll_progress`](Self::poll_progress) lets it work on without giving out a result.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::pin::pin;
+    ///
+    /// use futures::future::{Either, select};
+    /// use futures::{StreamExt, stream};
+    /// use inorder::{InOrder, InOrderExt, Options};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let fetch = async |page: u32| page * 10;
+    /// let save = async |page: u32| assert!(page % 10 == 0);
+    /// let mut pages = pin!(stream::iter(1..=3).in_order_map(Options::new().concurrency(8), fetch));
+    /// while let Some(page) = pages.next().await {
+    ///     // the others go on while this one is saved
+    ///     let progress = poll_fn(|cx| InOrder::poll_progress(pages.as_mut(), cx));
+    ///     if let Either::Right((_, saving)) = select(pin!(save(page)), progress).await {
+    ///         saving.await;
+    ///     }
+    /// }
+    /// # });
+    /// ```
     ///
     /// # Cancellation safety
     /// A `next` that is given up ends nothing and loses nothing: the following one gets that result. Dropping the
@@ -62,8 +85,8 @@ pin_project! {
     ///
     /// # Panics
     /// A panic of a handler, a key function or the source goes through `poll_next`. Nothing is broken by that: the
-    /// item counts as cancelled, nothing comes out for it, and polling goes on with the rest. A panic of the source
-    /// itself is the source's affair: it is polled again.
+    /// item counts as cancelled, nothing comes out for it, and polling goes on with the rest; a hand-over is tried again.
+    /// A panic of the source itself is the source's affair: it is polled again.
     ///
     /// The first poll panics with the text of [`check`](Self::check) where that finds something.
     #[must_use = "streams do nothing unless polled"]

@@ -131,6 +131,27 @@ pub trait InOrderExt: Stream + Sized {
     /// A key that is an `Option` is a key like any other, `None` too; see
     /// [`in_order_by_optional_key`](Self::in_order_by_optional_key).
     ///
+    /// # Examples
+    /// ```
+    /// use std::cell::RefCell;
+    ///
+    /// use futures::{TryStreamExt, stream};
+    /// use inorder::{InOrderExt, Options};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let payments = [("ann", 5), ("bob", 3), ("ann", 2)];
+    /// let balance = RefCell::new(0);
+    /// let pay = async |(account, amount)| {
+    ///     if account == "ann" {
+    ///         *balance.borrow_mut() += amount; // no other payment of hers runs
+    ///     }
+    ///     Ok::<_, ()>(*balance.borrow())
+    /// };
+    /// let balances = stream::iter(payments).in_order_by_key(Options::new().concurrency(8), |(account, _)| *account, pay);
+    /// assert_eq!(balances.try_collect::<Vec<_>>().await.unwrap(), [5, 5, 7]);
+    /// # });
+    /// ```
+    ///
     /// # Panics
     /// Where an option is out of its bounds, with the text of [`Options::check`]; where one needs what is not given, at
     /// the first poll, with the text of [`InOrder::check`].
@@ -204,6 +225,19 @@ pub trait InOrderExt: Stream + Sized {
 
     /// Like [`resequence`](Self::resequence), with a sequence for each key, each with a window of its own, kept until
     /// the stream ends. Across keys items come out in the order in which they became ready.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use inorder::{InOrderExt, Resequenced, SequencerOptions};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let packets = stream::iter([("a", 1), ("b", 0), ("a", 0)]);
+    /// let words = packets.resequence_by_key(SequencerOptions::new(), |(key, _)| *key, |(_, seq)| *seq);
+    /// let words: Vec<_> = words.map(Result::unwrap).collect().await;
+    /// assert_eq!(words, [("b", 0), ("a", 0), ("a", 1)].map(Resequenced::Item));
+    /// # });
+    /// ```
     ///
     /// # Panics
     /// Where an option is out of its bounds, with the text of [`SequencerOptions::check`].

@@ -49,6 +49,10 @@ use crate::{Blocked, Options, Seq, Stats, Time};
 /// Handlers are called and polled by the driver only: while it is not polled, nothing goes on. A handle never calls
 /// anything but the key function and the one that keeps items.
 ///
+/// # Cancellation safety
+/// All that it returns can be dropped at any moment: an offer that waits is given up, a ticket lets its item go on, and
+/// what `close` has begun goes on. Dropping the driver is another matter: it aborts.
+///
 /// # Deadlocks
 /// A handler, or `on_result`, that awaits what cannot come before it has ended is told so: [`join`](Self::join),
 /// [`close`](Self::close), its own ticket or one that has to come after it, and room for an offer, where all that could
@@ -176,6 +180,28 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Processor<T, R, E, Q, I, C> {
     }
 
     /// The results in order, as a stream, from its first `poll_next` on. What came out before is not repeated.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use futures::executor::block_on;
+    /// use futures::future::join;
+    /// use inorder::{Options, Processor};
+    ///
+    /// let (squares, driver) = Processor::new(Options::new().concurrency(2), async |x: u32| Ok::<_, ()>(x * x));
+    /// let work = async {
+    ///     let mut results = squares.results().expect("nobody else has them");
+    ///     assert!(futures::poll!(results.next()).is_pending());
+    ///     for x in 1..=3 {
+    ///         drop(squares.enqueue(x).await?);
+    ///     }
+    ///     drop(squares.close());
+    ///     let all: Vec<_> = results.map(Result::unwrap).collect().await;
+    ///     assert_eq!(all, [1, 4, 9]);
+    ///     Ok::<_, Box<dyn std::error::Error>>(())
+    /// };
+    /// block_on(join(driver, work)).1.unwrap();
+    /// ```
     ///
     /// A result holds its unit of capacity until the next one is asked for. Its ticket gets a clone, where it is held
     /// by somebody. Dropping the stream does not close the processor: what follows comes out untaken.

@@ -20,6 +20,10 @@ use crate::Time;
 /// It ends when the processor is closed and drained, or behind the failure that stopped it. It does not keep the
 /// processor open.
 ///
+/// # Progress
+/// It does no work: the [`Driver`](super::Driver) does, whether this is polled or not. A result that is not asked for
+/// holds its unit of capacity.
+///
 /// # Cancellation safety
 /// A `next` that is given up loses nothing: the following one gets that result.
 #[must_use = "streams do nothing unless polled"]

@@ -10,6 +10,32 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Processor<T, R, E, Q, I, C> {
     /// Lets a key go on that was halted ([`OnFailure::HaltKey`](crate::OnFailure::HaltKey)): its item is tried again,
     /// skipped or handed over. False where the key is not halted.
     ///
+    /// # Examples
+    /// ```
+    /// use futures::channel::mpsc;
+    /// use futures::executor::block_on;
+    /// use futures::{StreamExt, join};
+    /// use inorder::{OnFailure, Options, Processor, Resume};
+    ///
+    /// let (halted, mut halts) = mpsc::unbounded();
+    /// let (posts, driver) = Processor::builder(async |(_, text): (u32, &str)| if text == "?" { Err("what") } else { Ok(()) })
+    ///     .options(Options::new().concurrency(4).on_failure(OnFailure::HaltKey))
+    ///     .key(|(author, _)| *author)
+    ///     .on_halt(|failure| halted.unbounded_send(failure.seq).unwrap())
+    ///     .build();
+    /// let work = async {
+    ///     let bad = posts.enqueue((1, "?")).await.unwrap();
+    ///     let behind = posts.enqueue((1, "!")).await.unwrap();
+    ///     // somebody looks at it, and lets the key go on without it
+    ///     assert_eq!(halts.next().await, Some(bad.seq()));
+    ///     assert_eq!(posts.halted_keys(), [1]);
+    ///     assert!(posts.resume_key(&1, Resume::Skip));
+    ///     assert!(bad.await.is_err() && behind.await.is_ok());
+    ///     posts.close().await.unwrap();
+    /// };
+    /// block_on(async { join!(driver, work) });
+    /// ```
+    ///
     /// # Panics
     /// With [`Resume::Retry`], where there is no [way to copy items](super::Builder::retry); with
     /// [`Resume::DeadLetter`], where [nobody receives](super::Builder::dead_letter). The text is that of an

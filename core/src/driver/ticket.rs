@@ -90,6 +90,9 @@ pub(super) type Pledge<R, E, I> = Arc<Promise<Result<R, Failure<E, I>>>>;
 /// It is done in the item's turn: with ordered release when everything before it has come out. Dropping it changes
 /// nothing: the item goes on.
 ///
+/// # Progress
+/// It does no work: the [`Driver`](super::Driver) of the processor does.
+///
 /// # Cancellation safety
 /// It can be polled, left and polled again: the result is kept until it is taken.
 ///

@@ -26,6 +26,27 @@ type Built = Result<Box<dyn Subject>, OptionsError>;
 /// A builder under way.
 type Parts<H, Q, D, L, N> = Builder<Item, String, String, H, Q, Item, VirtualClock, D, L, N>;
 
+/// A handler of scenarios.
+trait Handles: FnMut(Item) -> Self::Run + 'static {
+    type Run: Future<Output = Result<String, String>> + 'static;
+}
+
+impl<H, F> Handles for H
+where
+    H: FnMut(Item) -> F + 'static,
+    F: Future<Output = Result<String, String>> + 'static,
+{
+    type Run = F;
+}
+
+/// Whoever gets results, receives dead letters or hears of halted keys in scenarios.
+trait Delivers: Delivery<String, String, Item> + 'static {}
+impl<D: Delivery<String, String, Item> + 'static> Delivers for D {}
+trait Receives: Receiver<String, Item> + 'static {}
+impl<L: Receiver<String, Item> + 'static> Receives for L {}
+trait Hears: Halts<String, Item> + 'static {}
+impl<N: Halts<String, Item> + 'static> Hears for N {}
+
 pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> Built {
     let handler = {
         let world = Rc::clone(world);
@@ -74,19 +95,11 @@ fn note(world: &World, kind: Kind, failure: &Failure<String, Item>) {
     world.log.note_item(kind, item, text);
 }
 
-fn with_receiver<H, F, Q, D, L, N>(
+fn with_receiver<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears>(
     world: &Rc<World>,
     builder: Parts<H, Q, D, L, N>,
     header: &Words<'_>,
-) -> Built
-where
-    H: FnMut(Item) -> F + 'static,
-    F: Future<Output = Result<String, String>> + 'static,
-    Q: Keyed,
-    D: Delivery<String, String, Item> + 'static,
-    L: Receiver<String, Item> + 'static,
-    N: Halts<String, Item> + 'static,
-{
+) -> Built {
     let Some(how) = header.get("dead_letter") else {
         return with_delivery(world, builder, header);
     };
@@ -108,19 +121,11 @@ pub(crate) async fn receive(
     settled(world, &letter(&failure.item.name)).await.map(drop)
 }
 
-fn with_delivery<H, F, Q, D, L, N>(
+fn with_delivery<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears>(
     world: &Rc<World>,
     builder: Parts<H, Q, D, L, N>,
     header: &Words<'_>,
-) -> Built
-where
-    H: FnMut(Item) -> F + 'static,
-    F: Future<Output = Result<String, String>> + 'static,
-    Q: Keyed,
-    D: Delivery<String, String, Item> + 'static,
-    L: Receiver<String, Item> + 'static,
-    N: Halts<String, Item> + 'static,
-{
+) -> Built {
     let called = {
         let world = Rc::clone(world);
         move |result: &_| world.log.note(Kind::OnResult, format!("on_result {}", shown(result)))
@@ -140,19 +145,11 @@ where
     }
 }
 
-fn finish<H, F, Q, D, L, N>(
+fn finish<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears>(
     world: &Rc<World>,
     builder: Parts<H, Q, D, L, N>,
     header: &Words<'_>,
-) -> Built
-where
-    H: FnMut(Item) -> F + 'static,
-    F: Future<Output = Result<String, String>> + 'static,
-    Q: Keyed,
-    D: Delivery<String, String, Item> + 'static,
-    L: Receiver<String, Item> + 'static,
-    N: Halts<String, Item> + 'static,
-{
+) -> Built {
     builder.check()?;
     let (processor, driver) = builder.build();
     world.spawn(driver);
