@@ -77,11 +77,10 @@ impl Dispatcher {
             .order
             .head()
             .is_some_and(|head| matches!(self.items[head].state, State::Held(Verdict::Nothing(_))));
-        if is_next_cancelled || state.ended || state.starved {
+        if is_next_cancelled || state.ended || state.starved || self.overflowed {
             self.follow(index);
-        } else if self.heads_apart || self.overflowed {
+        } else if self.heads_apart {
             self.note_head(index);
-            self.make_room(index);
         }
         true
     }
