@@ -223,8 +223,8 @@ where
             other @ (Cell::Empty
             | Cell::Waiting(_)
             | Cell::Begun(_)
-            | Cell::Failed(..)
-            | Cell::TimedOutKept(..)
+            | Cell::TimedOutKept(_)
+            | Cell::ExpiredKept(_)
             | Cell::TimedOut(_)) => Err(other.why_timed_out()),
         };
         Poll::Ready(Some(Emitted { output, seq: release.seq, attempt: release.attempt }))
@@ -531,7 +531,7 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
     fn begin_copy(&mut self, run: Run, handler: &mut impl FnMut(T) -> F) -> Poll<F::Output> {
         let cell = &mut self.cells.cells[run.handle.slot().index()];
         let Some(again) = self.trials.again else { return Poll::Pending };
-        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(_, item)) =
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
             std::mem::replace(cell, Cell::Empty)
         else {
             return Poll::Pending;
@@ -559,7 +559,7 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
         self.cells.notes.ended(completion, outcome, seq, run.attempt);
         if completion == Completion::Settled {
             if C::HAS_TIME && self.cells.hands_over && outcome != Outcome::Ok {
-                self.cells.fail(run.handle, output);
+                self.post.keep(run, seq.unwrap_or_default(), output, &mut self.cells);
             } else {
                 self.cells.put(run.handle, Cell::Done(output));
             }

@@ -36,10 +36,10 @@ pub(super) enum Cell<T, O> {
     Begun(T),
     /// Its handler came to an end.
     Done(O),
-    /// It failed for good, and is to be handed over.
-    Failed(O, T),
-    /// Its time was over, and it may be begun again, or is to be handed over.
-    TimedOutKept(Why, T),
+    /// The time of its attempt was over, and it may be begun again, or is to be handed over.
+    TimedOutKept(T),
+    /// Its own time was over, and it is to be handed over.
+    ExpiredKept(T),
     /// Its time was over.
     TimedOut(Why),
 }
@@ -63,8 +63,10 @@ impl<T, O> Cell<T, O> {
     #[cold]
     pub(super) fn why_timed_out(self) -> Why {
         match self {
-            Self::TimedOutKept(why, _) | Self::TimedOut(why) => why,
-            Self::Empty | Self::Waiting(_) | Self::Begun(_) | Self::Done(_) | Self::Failed(..) => {
+            Self::TimedOutKept(_) => Why::AttemptTimeout,
+            Self::ExpiredKept(_) => Why::DeadlineExceeded,
+            Self::TimedOut(why) => why,
+            Self::Empty | Self::Waiting(_) | Self::Begun(_) | Self::Done(_) => {
                 unreachable!("the result that is lent is in its cell")
             }
         }
@@ -101,21 +103,6 @@ impl<T, O, Q> Cells<T, O, Q> {
         self.cells[handle.slot().index()] = cell;
     }
 
-    /// Keeps the output of an item that is to be handed over, with the item.
-    #[cold]
-    pub(super) fn fail(&mut self, handle: Handle, output: O) {
-        let cell = match self.take(handle) {
-            Cell::Begun(item) => Cell::Failed(output, item),
-            Cell::Empty
-            | Cell::Waiting(_)
-            | Cell::Done(_)
-            | Cell::Failed(..)
-            | Cell::TimedOutKept(..)
-            | Cell::TimedOut(_) => Cell::Done(output),
-        };
-        self.put(handle, cell);
-    }
-
     /// Lets an item wait that was begun with a copy.
     #[cold]
     pub(super) fn wait_again(&mut self, handle: Handle) {
@@ -127,14 +114,18 @@ impl<T, O, Q> Cells<T, O, Q> {
     /// Notes that the time of an attempt, or of an item, is over. The item is kept where it may be tried again, or handed
     /// over; else it is given back.
     pub(super) fn time_out(&mut self, handle: Handle, why: Why) -> Option<T> {
-        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(_, item)) =
+        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
             self.take(handle)
         else {
             self.put(handle, Cell::TimedOut(why));
             return None;
         };
-        if why == Why::AttemptTimeout || self.hands_over {
-            self.put(handle, Cell::TimedOutKept(why, item));
+        if why == Why::AttemptTimeout {
+            self.put(handle, Cell::TimedOutKept(item));
+            return None;
+        }
+        if self.hands_over {
+            self.put(handle, Cell::ExpiredKept(item));
             return None;
         }
         self.put(handle, Cell::TimedOut(why));

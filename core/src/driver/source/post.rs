@@ -6,6 +6,7 @@ use super::cells::{Cell, Cells};
 use crate::driver::attempt::{Attempts, Round};
 use crate::driver::letters::{Letters, Receipt};
 use crate::driver::spans::Span;
+use crate::event::Why;
 use crate::{Handle, Run, Seq};
 
 /// Who receives, and what is being handed over.
@@ -49,6 +50,15 @@ impl<T, O, L: Letters<T, O>> Post<T, O, L> {
         self.attempts.recover()
     }
 
+    /// Keeps the output of an item that is to be handed over, and the item itself.
+    #[cold]
+    pub(super) fn keep<Q>(&mut self, run: Run, seq: Seq, output: O, cells: &mut Cells<T, O, Q>) {
+        let Cell::Begun(item) = cells.take(run.handle) else { return };
+        if let Some(letter) = L::letter(Ok(output), seq, run.attempt, item) {
+            put(&mut self.letters, run.handle, (run.handle, letter));
+        }
+    }
+
     /// Notes which attempt of an item is the last.
     pub(super) fn note(&mut self, run: Run) {
         if L::IS_WANTED {
@@ -56,7 +66,7 @@ impl<T, O, L: Letters<T, O>> Post<T, O, L> {
         }
     }
 
-    /// Hands a failure over that is in its cell, or was handed over before.
+    /// Hands a failure over that was kept, or an item whose time was over.
     pub(super) fn begin<Q>(
         &mut self,
         run: Run,
@@ -69,15 +79,16 @@ impl<T, O, L: Letters<T, O>> Post<T, O, L> {
         if !is_known {
             let last = self.begun.get(slot).copied().flatten();
             let attempt = last.filter(|last| last.handle == handle).map_or(0, |last| last.attempt);
-            let letter = match cells.take(handle) {
-                Cell::Failed(output, item) => L::letter(Ok(output), seq, attempt, item),
-                Cell::TimedOutKept(why, item) => L::letter(Err(why), seq, attempt, item),
+            let (why, item) = match cells.take(handle) {
+                Cell::TimedOutKept(item) => (Why::AttemptTimeout, item),
+                Cell::ExpiredKept(item) => (Why::DeadlineExceeded, item),
                 Cell::Empty
                 | Cell::Waiting(_)
                 | Cell::Begun(_)
                 | Cell::Done(_)
-                | Cell::TimedOut(_) => None,
+                | Cell::TimedOut(_) => return Poll::Ready(true),
             };
+            let letter = L::letter(Err(why), seq, attempt, item);
             let Some(letter) = letter else { return Poll::Ready(true) };
             put(&mut self.letters, handle, (handle, letter));
         }
