@@ -111,7 +111,9 @@ impl Core {
         let mut dispatcher = Dispatcher::new(&options).map_err(|error| error.to_string())?;
         let mut of_source = SourceOptions::new().keyed(keyed);
         if sequenced {
-            of_source = of_source.sequenced(start.map_or_else(Seq::default, |start| start as u64));
+            let start = start.map_or_else(Seq::default, |start| start as u64);
+            // what was given up is handed out to nobody here
+            of_source = of_source.sequenced(start).losses_come_out(false);
         }
         let source = dispatcher.open_source(of_source).ok_or("closed")?;
         let cells = Box::new([0; RECORDS + WIDTH * MOST]);

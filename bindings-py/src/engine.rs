@@ -48,7 +48,8 @@ impl Engine {
             .map_err(|error| imports::error(imports::options_error(py), &error.to_string()))?;
         let mut of_source = SourceOptions::new().keyed(keyed);
         if let Some(start) = start {
-            of_source = of_source.sequenced(start);
+            // what was given up is handed out to nobody here
+            of_source = of_source.sequenced(start).losses_come_out(false);
         }
         let Some(opened) = core.open_source(of_source) else {
             return Err(PyRuntimeError::new_err("a new dispatcher takes a source"));

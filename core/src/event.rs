@@ -51,7 +51,23 @@ pub enum Event {
         /// Why its ticket has no result; `None`: it gets what the handler gave.
         why: Option<Why>,
     },
-    /// These numbers were missing when their source was closed, and are given up.
+    /// These numbers are missing, as they come over the wire, and something beyond them is in: once for each time that
+    /// the timer of the source starts, [`gap_warning`](crate::SequencerOptions::gap_warning) after that.
+    Gap {
+        /// The source.
+        source: Source,
+        /// The position of the first: from where to [stop](crate::Dispatcher::stop) should a callback fail over it.
+        at: Seq,
+        /// The first of them.
+        first: Seq,
+        /// The last of them.
+        last: Seq,
+    },
+    /// These numbers, as they come over the wire, were missing when their source was ended, and are given up. They
+    /// [come out](crate::What::Lost) in their place, too.
+    ///
+    /// Of a source whose losses [do not come out](crate::SourceOptions::losses_come_out), and with as many items in as
+    /// there can be, this is told at any time, and they do not come out.
     Lost {
         /// The source.
         source: Source,

@@ -130,9 +130,10 @@ pub mod coming_from {}
 #[cfg(feature = "futures")]
 pub mod builder {
     pub use crate::driver::{
-        Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, Halts, Key, Letters,
-        MaybeClock, Mode, NoDelivery, NoHalts, NoKey, NoReceiver, Nobody, OnDiscards, OnGaps,
-        OnHalt, OnResult, OnResultAsync, Plain, Receipt, Receiver, SequenceKey, Told, Verdict,
+        Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, GapCall, Gaps, Halts, Key,
+        Letters, MaybeClock, Mode, NoDelivery, NoGaps, NoHalts, NoKey, NoReceiver, Nobody,
+        OnDiscards, OnGaps, OnHalt, OnOutput, OnOutputAsync, OnResult, OnResultAsync, Plain,
+        Receipt, Receiver, SequenceKey, Told, Verdict,
     };
 }
 
@@ -146,7 +147,7 @@ pub use driver::TokioTimer;
 pub use driver::{
     Builder, Clock, Close, CloseError, Driver, Enqueue, Failure, FailureKind, Gap, InOrder,
     InOrderExt, InOrderMap, Join, JoinError, Lost, NoClock, Processor, Refused, RefusedKind,
-    Report, Resequence, ResequenceError, Resequenced, Results, Stop, StopKind, Ticket,
+    Report, Resequence, ResequenceError, Resequenced, Results, Stop, StopKind, Ticket, WithLosses,
 };
 pub use event::{Event, Rest, Why};
 pub use ids::{Handle, Lane, MAX_ITEMS, Mark, Seq, Slot, Source};

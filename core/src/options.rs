@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::ids::{MAX_ITEMS, Seq};
 use crate::retry::Retry;
+use crate::sequencer::SequencerOptions;
 
 /// The capacity where none is given and [`Options::concurrency`] does not ask for more.
 pub(crate) const DEFAULT_CAPACITY: usize = 1024;
@@ -116,6 +117,15 @@ impl Options {
         self.on_failure.unwrap_or(self.on_failure_or)
     }
 
+    /// Lowers the default capacity to what numbers that wrap allow.
+    pub fn fit(mut self, source: &SourceOptions) -> Self {
+        let most = source.numbers.and_then(|numbers| numbers.most_capacity());
+        if let Some(most) = most.filter(|_| self.capacity.is_none()) {
+            self.capacity = Some(self.effective_capacity().min(most));
+        }
+        self
+    }
+
     /// Looks whether a dispatcher can be made of these.
     ///
     /// # Errors
@@ -185,12 +195,19 @@ pub enum OnFailure {
 }
 
 /// What a source is like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct SourceOptions {
     pub(crate) keyed: bool,
-    pub(crate) start: Option<Seq>,
+    pub(crate) numbers: Option<SequencerOptions>,
     pub(crate) acknowledged: bool,
+    pub(crate) losses_come_out: bool,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self { keyed: false, numbers: None, acknowledged: false, losses_come_out: true }
+    }
 }
 
 impl SourceOptions {
@@ -211,9 +228,22 @@ impl SourceOptions {
         self
     }
 
-    /// The caller gives the numbers, beginning with this one.
-    pub fn sequenced(mut self, start: Seq) -> Self {
-        self.start = Some(start);
+    /// The caller gives the numbers, beginning with this one. What is missing is waited for.
+    pub fn sequenced(self, start: Seq) -> Self {
+        self.sequenced_with(SequencerOptions::new().start(start))
+    }
+
+    /// The caller gives the numbers, and these say what becomes of those that do not come. The window is the capacity of
+    /// the dispatcher, so that these have none; and no source starts again.
+    pub fn sequenced_with(mut self, numbers: SequencerOptions) -> Self {
+        self.numbers = Some(numbers);
+        self
+    }
+
+    /// Whether numbers that were given up [come out](crate::What::Lost) in their place, as they do by default, or are only
+    /// told, by [`Event::Lost`](crate::Event::Lost): for drivers that hand nothing out but results.
+    pub fn losses_come_out(mut self, come_out: bool) -> Self {
+        self.losses_come_out = come_out;
         self
     }
 }

@@ -137,9 +137,9 @@ pub enum Resume {
 /// A result whose turn has come, lent to the driver until it says [`released`](crate::Dispatcher::released).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Release {
-    /// The item.
+    /// The item, or what stands for numbers that were given up.
     pub handle: Handle,
-    /// Its position.
+    /// Its position; of numbers that were given up that of the first.
     pub seq: Seq,
     /// The number of its last attempt; 0 where none started.
     pub attempt: u32,
@@ -155,4 +155,19 @@ pub enum What {
     Ok,
     /// A failure.
     Failed,
+    /// No item: these numbers were given up, as they come over the wire. It takes no unit of capacity.
+    Lost {
+        /// The first of them.
+        first: Seq,
+        /// The last of them.
+        last: Seq,
+    },
+    /// No item: these numbers did not come, as they would over the wire, and that is an error. It is at the
+    /// [failed](crate::Dispatcher::failed) position.
+    GapTimeout {
+        /// The first of them.
+        first: Seq,
+        /// The last of them.
+        last: Seq,
+    },
 }

@@ -38,6 +38,10 @@ pub(crate) enum State {
     Lent(Verdict),
     /// Reported, while its handler still runs.
     Detached,
+    /// No item: numbers that were given up, in their place among the items.
+    Gap,
+    /// As that, lent to the driver.
+    GapLent,
 }
 
 /// How an item was settled.

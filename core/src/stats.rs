@@ -45,6 +45,8 @@ pub struct Stats {
     pub duplicate: u64,
     /// Commands for an old handle or attempt.
     pub stale: u64,
+    /// Numbers that were given up.
+    pub lost: u64,
     /// Items that wait to be started.
     pub queued: u64,
     /// Items whose handler runs.
@@ -86,8 +88,8 @@ pub struct Blocked {
     pub waiting: u64,
     /// What it is in.
     pub state: BlockedState,
-    /// How long until the next time limit, retry or hand-over of it; `None` where nothing is due. Microseconds in
-    /// serialised form.
+    /// How long until the next time limit, retry or hand-over of it; of a missing number until it is given up. `None`
+    /// where nothing is due. Microseconds in serialised form.
     #[cfg_attr(feature = "serde", serde(serialize_with = "micros_or_none"))]
     pub next_deadline: Option<Duration>,
 }
@@ -111,7 +113,7 @@ pub enum BlockedState {
     Paused,
     /// It has not arrived.
     Missing,
-    /// It is settled, and not taken yet or not given back.
+    /// It is settled, or was given up, and not taken yet or not given back.
     Untaken,
 }
 

@@ -84,6 +84,10 @@ pub(crate) enum Kind {
     Total,
     /// The time of an attempt is over.
     Attempt,
+    /// A number that is missing is given up, or is an error.
+    Gap,
+    /// It is told that a number is missing.
+    GapWarning,
     /// A hand-over is tried again.
     HandOver,
     /// An item is tried again.

@@ -13,6 +13,8 @@ mod face;
 mod fuzzed;
 #[path = "model/fuzzed_numbers.rs"]
 mod fuzzed_numbers;
+#[path = "model/gaps.rs"]
+mod gaps;
 #[path = "model/leaving.rs"]
 mod leaving;
 #[path = "../src/sequencer/tests/model.rs"]

@@ -10,6 +10,8 @@ mod ends;
 mod face;
 #[path = "../../tests/model/fuzzed.rs"]
 mod fuzzed;
+#[path = "../../tests/model/gaps.rs"]
+mod gaps;
 #[path = "../../tests/model/leaving.rs"]
 mod leaving;
 #[path = "../../tests/model/lives.rs"]

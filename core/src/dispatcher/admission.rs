@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
-use super::sources::Cut;
+use super::gaps::Reached;
 use crate::event::Event;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
@@ -130,7 +130,7 @@ impl Dispatcher {
         &mut self,
         source: Source,
         lane: Option<Lane>,
-        seq: Seq,
+        number: Seq,
     ) -> Result<Arrival, PushError> {
         let is_full = self.items.is_full();
         let Some((index, state)) = self.sources.get_mut(source) else {
@@ -140,9 +140,17 @@ impl Dispatcher {
             return Err(PushError::Closed);
         }
         let Some(sequenced) = &mut state.sequenced else { return Err(PushError::Numbering) };
-        match sequenced.sequencer.look(seq) {
-            Insert::Ready | Insert::Held => {}
-            Insert::Duplicate if !sequenced.has_left_early(seq) => {
+        match sequenced.sequencer.look(number) {
+            Insert::Ready | Insert::Held if is_full => {
+                self.starve(index);
+                return Err(PushError::Full);
+            }
+            Insert::TooFar if is_full => {
+                self.starve(index);
+                return Ok(Arrival::TooFar);
+            }
+            Insert::Ready | Insert::Held | Insert::TooFar => {}
+            Insert::Duplicate if !sequenced.has_left_early(number) => {
                 self.tally.duplicate += 1;
                 return Ok(Arrival::Duplicate);
             }
@@ -154,24 +162,50 @@ impl Dispatcher {
                 self.tally.restored += 1;
                 return Ok(Arrival::Restored);
             }
-            Insert::TooFar => {
-                self.starve(index);
-                return Ok(Arrival::TooFar);
+        }
+        Ok(self.admit_number(index, lane, number))
+    }
+
+    /// How far its source was, and what its sequencer says. `None`: it is beyond the window, whatever was given up, and
+    /// is told when to come again.
+    fn insert_number(&mut self, index: u32, number: Seq) -> Option<(Reached, Insert)> {
+        loop {
+            let (before, now) = (self.reached(index)?, self.now);
+            let said = self.sources[index].sequenced.as_mut()?.sequencer.insert(now, number);
+            if matches!(said, Insert::Ready | Insert::Held) {
+                return Some((before, said));
             }
-        }
-        if is_full {
+            let items = self.len();
+            self.follow_numbers(index, before, false);
+            // where nothing but numbers has left, the next one may be missing, too
+            if self.len() == items
+                && self.reached(index)?.is_beyond(before)
+                && !self.items.is_full()
+            {
+                continue;
+            }
             self.starve(index);
-            return Err(PushError::Full);
+            if self.len() < items {
+                // its slot could be that of an item that has left, of which the driver has not heard: it offers again
+                self.tell_starved(index);
+            }
+            return None;
         }
-        let is_ready = sequenced.sequencer.insert(self.now, seq) == Insert::Ready;
+    }
+
+    /// Takes a number in, or gives something up and does not: there is a slot for it.
+    fn admit_number(&mut self, index: u32, lane: Option<Lane>, number: Seq) -> Arrival {
         let now = self.now;
+        let Some((before, said)) = self.insert_number(index, number) else {
+            return Arrival::TooFar;
+        };
+        let state = &mut self.sources[index];
+        let Some(sequenced) = &mut state.sequenced else { return Arrival::Late };
+        let seq = sequenced.sequencer.unwrapped(number);
         let (slot, handle) =
             self.items.insert(|handle| Item::new(handle, index, seq, lane, now, State::Early));
         if let Some(limit) = &mut self.total_timeout {
             limit.arm(slot, now);
-        }
-        if sequenced.waiting == 0 {
-            sequenced.since = self.now;
         }
         let place = sequenced.place(seq);
         sequenced.early[place] = slot;
@@ -182,30 +216,8 @@ impl Dispatcher {
         if let Some(lane) = lane {
             self.expect_in_lane(lane);
         }
-        if is_ready {
-            self.bring_in_order(index, seq);
-            return Ok(Arrival::Ready(handle));
-        }
-        Ok(Arrival::Held(handle))
-    }
-
-    /// Gives up what is missing below the highest number that arrived. Where a failure has cut off what came early,
-    /// nothing of it comes out any more, and there is no loss to tell.
-    pub(super) fn give_up_gaps(&mut self, index: u32) {
-        if self.sources[index].cut != Cut::Nowhere {
-            return;
-        }
-        loop {
-            let id = self.sources.id(index);
-            let Some(sequenced) = &mut self.sources[index].sequenced else { return };
-            if !sequenced.sequencer.holds_any() {
-                return;
-            }
-            let Some((first, last)) = sequenced.sequencer.missing().next() else { return };
-            sequenced.sequencer.skip_to(last + 1);
-            self.events.push_back(Event::Lost { source: id, first, last });
-            self.bring_in_order(index, last + 1);
-        }
+        self.follow_numbers(index, before, false);
+        if said == Insert::Ready { Arrival::Ready(handle) } else { Arrival::Held(handle) }
     }
 
     /// Puts an item at the end of the release order.
@@ -234,7 +246,9 @@ impl Dispatcher {
     }
 
     fn tell_room(&mut self, index: u32) {
-        if self.sources[index].in_flight < self.capacity {
+        let state = &self.sources[index];
+        // who gives the numbers waits for a window, in which there may be room whatever is beyond it
+        if state.sequenced.is_some() || state.in_flight < self.capacity {
             self.tell_starved(index);
         }
     }
@@ -244,57 +258,6 @@ impl Dispatcher {
         if core::mem::take(&mut self.sources[index].starved) {
             let source = self.sources.id(index);
             self.events.push_back(Event::Room { source });
-        }
-    }
-
-    /// The items from `seq` on that came early and whose turn has come.
-    fn bring_in_order(&mut self, index: u32, mut seq: Seq) {
-        let mut until = None;
-        loop {
-            let now = self.now;
-            let state = &mut self.sources[index];
-            let Some(sequenced) = &mut state.sequenced else { return };
-            let expected = sequenced.sequencer.expected();
-            // beyond the window nothing has come early: the rest was restored, and may be long
-            let until = until.get_or_insert(seq.saturating_add(sequenced.early.len() as u64));
-            if seq >= expected.min(*until) {
-                state.receive_restored(expected);
-                return;
-            }
-            let place = sequenced.place(seq);
-            let slot = core::mem::replace(&mut sequenced.early[place], NIL);
-            sequenced.since = now;
-            seq += 1;
-            if slot == NIL {
-                // unordered, it was cancelled and has left
-                if sequenced.sequencer.leave(seq - 1) {
-                    state.receive(seq - 1);
-                }
-                continue;
-            }
-            sequenced.waiting -= 1;
-            state.receive(seq - 1);
-            self.enter_order(slot);
-            if self.items[slot].state == State::Early {
-                self.enter_lane(slot);
-            } else {
-                // it was cancelled before its turn
-                self.leave_in_turn(slot);
-            }
-        }
-    }
-
-    /// Puts what came early at the end of the release order as it is: its source is cut off, and the rest of its
-    /// numbers with it.
-    pub(super) fn bring_early(&mut self, index: u32) {
-        let Some(sequenced) = &mut self.sources[index].sequenced else { return };
-        sequenced.waiting = 0;
-        let mut early: Vec<u32> =
-            sequenced.early.iter().copied().filter(|slot| *slot != NIL).collect();
-        sequenced.early.fill(NIL);
-        early.sort_unstable_by_key(|slot| self.items[*slot].seq);
-        for slot in early {
-            self.enter_order(slot);
         }
     }
 
@@ -318,8 +281,14 @@ impl Dispatcher {
 
     pub(super) fn change_limits(&mut self, concurrency: u32, capacity: u32) {
         self.concurrency = concurrency;
-        self.capacity = capacity;
+        let before = core::mem::replace(&mut self.capacity, capacity);
         for index in self.sources.indices().collect::<Vec<u32>>() {
+            if let Some(sequenced) = &mut self.sources[index].sequenced {
+                sequenced.set_capacity(capacity, &self.items);
+                if capacity <= before {
+                    continue;
+                }
+            }
             self.tell_room(index);
         }
     }

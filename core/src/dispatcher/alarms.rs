@@ -81,6 +81,7 @@ impl Dispatcher {
                     self.signal(slot, Why::AttemptTimeout);
                 }
             }
+            Kind::Gap | Kind::GapWarning => self.fire_gap(alarm),
             Kind::HandOver | Kind::Retry => {
                 // it may have been settled by an alarm of the same time
                 let handle = self.items.handle(slot);
@@ -138,7 +139,9 @@ impl Dispatcher {
             | State::Halted
             | State::Held(_)
             | State::Lent(_)
-            | State::Detached => {}
+            | State::Detached
+            | State::Gap
+            | State::GapLent => {}
         }
     }
 }

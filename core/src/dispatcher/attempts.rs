@@ -187,7 +187,9 @@ impl Dispatcher {
             | State::Halted
             | State::Held(_)
             | State::Lent(_)
-            | State::Detached => self.stale(),
+            | State::Detached
+            | State::Gap
+            | State::GapLent => self.stale(),
         }
     }
 
@@ -207,7 +209,9 @@ impl Dispatcher {
             | State::HandingOver
             | State::Held(_)
             | State::Lent(_)
-            | State::Detached => false,
+            | State::Detached
+            | State::Gap
+            | State::GapLent => false,
         }
     }
 
@@ -245,9 +249,12 @@ impl Dispatcher {
             | State::HandOver
             | State::Halted => self.settle_unstarted(slot, why),
             State::Running | State::HandingOver => self.signal(slot, why),
-            state @ (State::Free | State::Held(_) | State::Lent(_) | State::Detached) => {
-                return Some(state);
-            }
+            state @ (State::Free
+            | State::Held(_)
+            | State::Lent(_)
+            | State::Detached
+            | State::Gap
+            | State::GapLent) => return Some(state),
         }
         None
     }

@@ -94,6 +94,11 @@ impl Dispatcher {
             form.extend([next, expected, sequenced.waiting.into()]);
             form.extend(window);
             form.push(NONE);
+            form.extend(sequenced.given_up.iter().flat_map(|(first, last)| [*first, *last]));
+            let alarm = sequenced.alarm;
+            form.extend([NONE, alarm.map_or(NONE, |alarm| alarm.kind as u64)]);
+            form.push(self.left(alarm.map(|alarm| alarm.due)));
+            form.push(self.left(sequencer.gives_up_at()));
         }
     }
 
@@ -162,5 +167,7 @@ fn code(state: State) -> (u64, u64) {
         State::Held(verdict) => (9, of(verdict)),
         State::Lent(verdict) => (10, of(verdict)),
         State::Detached => (11, NONE),
+        State::Gap => (12, NONE),
+        State::GapLent => (13, NONE),
     }
 }

@@ -240,7 +240,12 @@ impl Dispatcher {
             // it is due, or will be
             let due = match alarm.kind {
                 Kind::HandOver => &mut self.hand_overs,
-                Kind::Retry | Kind::Revoke | Kind::Total | Kind::Attempt => &mut self.retries,
+                Kind::Retry
+                | Kind::Revoke
+                | Kind::Total
+                | Kind::Attempt
+                | Kind::Gap
+                | Kind::GapWarning => &mut self.retries,
             };
             if !due.remove(&alarm) {
                 self.alarms.remove(&alarm);

@@ -144,7 +144,9 @@ impl Dispatcher {
             | State::HandingOver
             | State::Held(_)
             | State::Lent(_)
-            | State::Detached => {}
+            | State::Detached
+            | State::Gap
+            | State::GapLent => {}
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! The parts, in the order in which an item meets them: [`admission`] (offers), [`lanes`] (what may start),
 //! [`attempts`] (starts, ends, cancellation), [`failures`] (retries, and what follows when there are no more),
-//! [`release`] (the order in which results come out), [`checkpoints`] (what of it is done for good), [`ownership`]
-//! (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source, [`alarms`] what is due when.
+//! [`release`] (the order in which results come out), [`gaps`] (numbers that do not come), [`checkpoints`] (what is done
+//! for good), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source, [`alarms`] what
+//! is due when.
 //!
 //! What every item takes (push, start, complete, lend, take back) is always inlined: a call with its saved registers
 //! costs as much as the work, and a driver calls each from one place. What is rare stays out of line.
@@ -14,6 +15,7 @@ mod attempts;
 mod canonical;
 mod checkpoints;
 mod failures;
+mod gaps;
 mod lanes;
 mod ownership;
 mod release;
@@ -92,6 +94,8 @@ pub struct Dispatcher {
     /// The time of an item.
     total_timeout: Option<Box<Limit>>,
     items: Slots,
+    /// How many of them stand for numbers that were given up.
+    gaps: usize,
     /// What is known of items that failed.
     troubles: Troubles,
     /// What may start: the first item of each lane that is free, in the order in which the lanes became so.
@@ -143,6 +147,7 @@ impl Dispatcher {
             timeout: options.timeout.map(|span| Box::new(Limit::new(span))),
             total_timeout: options.total_timeout.map(|span| Box::new(Limit::new(span))),
             items: Slots::default(),
+            gaps: 0,
             troubles: Troubles::default(),
             line: Fifo::default(),
             lanes: Lanes::default(),
@@ -169,13 +174,13 @@ impl Dispatcher {
     /// Items in flight of all sources.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.items.taken()
+        self.items.taken() - self.gaps
     }
 
     /// Whether nothing is in flight.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.taken() == 0
+        self.len() == 0
     }
 
     /// The position of an item in its source; `None` where the handle is stale.
@@ -215,7 +220,7 @@ impl Dispatcher {
     /// Changes the limits. Lowering them cancels nothing; raising them lets in and starts exactly as many as fit.
     ///
     /// # Errors
-    /// As [`Options::check`]; nothing is changed.
+    /// As [`Options::check`], and a capacity that is more than the numbers of a source allow; nothing is changed.
     pub fn set_limits(
         &mut self,
         now: Time,
@@ -224,15 +229,17 @@ impl Dispatcher {
     ) -> Result<(), OptionsError> {
         self.advance_clock(now);
         Options::new().concurrency(concurrency).capacity(capacity).check()?;
+        self.check_windows(capacity)?;
         self.change_limits(concurrency as u32, capacity as u32);
         Ok(())
     }
 
     // commands: offers
 
-    /// A new source. `None` where the dispatcher is closed, or there are 2^20 sources.
+    /// A new source. `None` where the dispatcher is closed, there are 2^20 sources, or an option is
+    /// [refused](Self::check_source).
     pub fn open_source(&mut self, options: SourceOptions) -> Option<Source> {
-        if self.phase != Phase::Open {
+        if self.phase != Phase::Open || self.check_source(&options).is_err() {
             return None;
         }
         let was_single = self.sources.is_single();
@@ -315,7 +322,8 @@ impl Dispatcher {
     }
 
     /// Offers an item that has a number, to a source that is sequenced. It starts once everything before it has
-    /// arrived.
+    /// arrived or was given up. Where gaps are [skipped](crate::OnGap::Skip), a number beyond the window gives up a
+    /// missing head at once.
     ///
     /// # Errors
     /// See [`PushError`]. Nothing is taken. Late and duplicate numbers are answers and counted.
@@ -347,7 +355,8 @@ impl Dispatcher {
         self.tally.refused += 1;
     }
 
-    /// No more comes from this source. What is missing of it is given up.
+    /// No more comes from this source. What is missing of it is given up, or is an error where gaps
+    /// [fail](crate::OnGap::Fail).
     pub fn end(&mut self, now: Time, source: Source) {
         self.advance_clock(now);
         if let Some(index) = self.sources.find(source) {

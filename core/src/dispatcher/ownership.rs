@@ -47,7 +47,9 @@ impl Dispatcher {
                 | State::HandingOver
                 | State::Held(_)
                 | State::Lent(_)
-                | State::Detached => {}
+                | State::Detached
+                | State::Gap
+                | State::GapLent => {}
             }
         }
         // some that came early were cancelled before
@@ -69,7 +71,7 @@ impl Dispatcher {
         self.bring_early(index);
         for slot in self.items_of(index) {
             // whoever has one that is lent says when it is done with it
-            if let Some(State::Held(_)) = self.stop_item(slot, Why::Fenced) {
+            if let Some(State::Held(_) | State::Gap) = self.stop_item(slot, Why::Fenced) {
                 self.pass_fenced(slot);
             }
         }

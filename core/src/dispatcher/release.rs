@@ -21,8 +21,11 @@ impl Dispatcher {
     #[must_use]
     pub fn oldest(&self, source: Source) -> Option<Seq> {
         let state = &self.sources[self.sources.find(source)?];
-        if let Some(head) = state.order.head() {
-            return Some(self.items[head].seq);
+        let mut order = core::iter::successors(state.order.head(), |slot| {
+            state.order.after(&self.items, *slot)
+        });
+        if let Some(oldest) = order.find(|slot| !self.is_gap(*slot)) {
+            return Some(self.items[oldest].seq);
         }
         state
             .sequenced
@@ -41,7 +44,7 @@ impl Dispatcher {
             (false, _) => return None,
         };
         let item = &mut self.items[slot];
-        let State::Held(verdict) = item.state else { return None };
+        let State::Held(verdict) = item.state else { return self.lend_gap(slot) };
         let what = match verdict {
             Verdict::Ok => What::Ok,
             Verdict::Failed => What::Failed,
@@ -66,7 +69,7 @@ impl Dispatcher {
             return false;
         };
         if !matches!(item.state, State::Lent(_)) {
-            return false;
+            return self.take_gap_back(handle);
         }
         let (index, seq, neighbours) = (item.source, item.seq, item.order);
         self.items.remove(slot);
@@ -86,7 +89,9 @@ impl Dispatcher {
     }
 
     pub(super) fn fail_delivery(&mut self, handle: Handle) -> bool {
-        let Some((slot, index)) = self.lent(handle) else { return false };
+        let Some((slot, index)) = self.lent_gap(handle).or_else(|| self.lent(handle)) else {
+            return false;
+        };
         self.cut_off(slot);
         // what was settled and not delivered comes after it, whatever its number
         let settled: Vec<u32> =
@@ -96,7 +101,11 @@ impl Dispatcher {
             self.pass(slot);
         }
         // it is neither released nor completed, so it is held for ever as far as the counters know
-        self.forget(slot);
+        if self.is_gap(slot) {
+            self.forget_gap(slot);
+        } else {
+            self.forget(slot);
+        }
         // its source accepts no more, but others may wait for the slot
         self.make_room(index);
         self.note_drained(index);
@@ -108,6 +117,13 @@ impl Dispatcher {
         let (index, seq) = (self.items[slot].source, self.items[slot].seq);
         let failed = matches!(self.items[slot].state, State::Held(Verdict::Failed));
         self.sources[index].failed = if failed { slot } else { NIL };
+        self.cut_off_at(index, seq, Some(slot));
+    }
+
+    /// Cuts off what comes out behind a gap that is an error.
+    pub(super) fn cut_off_at_gap(&mut self, slot: u32) {
+        let (index, seq) = (self.items[slot].source, self.items[slot].seq);
+        self.sources[index].failed = slot;
         self.cut_off_at(index, seq, Some(slot));
     }
 
@@ -140,11 +156,16 @@ impl Dispatcher {
             if is_before || failed == Some(other) {
                 continue;
             }
-            if let Some(State::Held(verdict)) = self.stop_item(other, Why::Failure) {
+            let comes_out = match self.stop_item(other, Why::Failure) {
                 // unordered, what was settled before comes out before
-                if self.ordered || matches!(verdict, Verdict::Nothing(_)) {
-                    self.pass(other);
+                Some(State::Held(verdict)) => {
+                    !self.ordered && !matches!(verdict, Verdict::Nothing(_))
                 }
+                Some(State::Gap) => !self.ordered,
+                Some(_) | None => true,
+            };
+            if !comes_out {
+                self.pass(other);
             }
         }
         // one that is cut off itself still has to bring out what is before its position
@@ -167,6 +188,10 @@ impl Dispatcher {
 
     /// Lets an item leave without a result, wherever it is in the order.
     pub(super) fn pass(&mut self, slot: u32) {
+        if self.is_gap(slot) {
+            self.drop_gap(slot);
+            return;
+        }
         let index = self.items[slot].source;
         let is_lost = self.sources[index].cut == Cut::Everything;
         let why = if let State::Held(Verdict::Nothing(why)) = self.items[slot].state {
@@ -196,7 +221,8 @@ impl Dispatcher {
     /// Reports a source that has ended and of which nothing is left.
     pub(super) fn note_drained(&mut self, index: u32) {
         let state = &self.sources[index];
-        if state.ended && state.in_flight == 0 && state.is_open() {
+        // what was given up comes out, too
+        if state.ended && state.in_flight == 0 && state.order.is_empty() && state.is_open() {
             self.drained(index);
         }
     }
@@ -225,8 +251,10 @@ impl Dispatcher {
 
     /// Passes over a settled item of a source that is lost.
     pub(super) fn pass_fenced(&mut self, slot: u32) {
-        let is_listed =
-            matches!(self.items[slot].state, State::Held(Verdict::Ok | Verdict::Failed));
+        let is_listed = matches!(
+            self.items[slot].state,
+            State::Held(Verdict::Ok | Verdict::Failed) | State::Gap
+        );
         if !self.ordered && is_listed {
             let index = self.items[slot].source;
             self.sources[index].settled.remove(&mut self.items, slot);

@@ -31,6 +31,7 @@ pub(super) struct Tally {
     pub(super) late: u64,
     pub(super) duplicate: u64,
     pub(super) stale: u64,
+    pub(super) lost: u64,
     pub(super) queued: u32,
     pub(super) running: u32,
     pub(super) backing_off: u32,
@@ -88,6 +89,7 @@ impl Dispatcher {
             late: tally.late,
             duplicate: tally.duplicate,
             stale: tally.stale,
+            lost: tally.lost,
             queued: tally.queued.into(),
             running: tally.running.into(),
             backing_off: tally.backing_off.into(),
@@ -102,26 +104,29 @@ impl Dispatcher {
     }
 
     /// The item at the head of a release order: what [`why_blocked`](Self::why_blocked) is about. `None` when nothing of
-    /// the source is in flight, or the head is missing.
+    /// the source is in flight, or the head is missing or was given up.
     #[must_use]
     pub fn head(&self, source: Source) -> Option<Handle> {
         let slot = self.sources[self.sources.find(source)?].order.head()?;
-        Some(self.items.handle(slot))
+        (!self.is_gap(slot)).then(|| self.items.handle(slot))
     }
 
     /// What the next release of a source waits for; `None` when nothing of it is in flight.
     #[must_use]
     pub fn why_blocked(&self, now: Time, source: Source) -> Option<Blocked> {
         let source = &self.sources[self.sources.find(source)?];
+        if source.in_flight == 0 {
+            return None;
+        }
         let Some(slot) = source.order.head() else {
-            let sequenced = head_missing(source)?;
+            let sequencer = &head_missing(source)?.sequencer;
             return Some(Blocked {
-                seq: sequenced.sequencer.expected(),
+                seq: sequencer.expected(),
                 attempt: 0,
-                age: age(now, sequenced.since),
+                age: sequencer.missing_since().map_or(Duration::ZERO, |(_, since)| age(now, since)),
                 waiting: source.in_flight.into(),
                 state: BlockedState::Missing,
-                next_deadline: None,
+                next_deadline: sequencer.gives_up_at().map(|due| age(due, now)),
             });
         };
         let item = &self.items[slot];
@@ -132,10 +137,10 @@ impl Dispatcher {
             State::Backoff => BlockedState::BackingOff,
             State::HandOver | State::HandingOver => BlockedState::HandingOver,
             State::Halted => BlockedState::Halted,
-            State::Held(_) | State::Lent(_) => BlockedState::Untaken,
+            State::Held(_) | State::Lent(_) | State::Gap | State::GapLent => BlockedState::Untaken,
         };
         let (seq, attempt): (Seq, u32) = (item.seq, item.attempt);
-        let waiting = u64::from(source.in_flight) - 1;
+        let waiting = u64::from(source.in_flight) - u64::from(!self.is_gap(slot));
         let limits = [&self.timeout, &self.total_timeout];
         let limits = limits.into_iter().flatten().filter_map(|limit| limit.due(slot));
         let alarm = self.troubles.get(slot, item.handle).and_then(|trouble| trouble.alarm);
@@ -159,7 +164,7 @@ impl Dispatcher {
         if is_queued && other.state == State::Running && self.concurrency == 1 {
             return true;
         }
-        let is_lent = matches!(other.state, State::Lent(_));
+        let is_lent = matches!(other.state, State::Lent(_) | State::GapLent);
         let in_order = self.ordered || item.lane.is_some() && item.lane == other.lane;
         item.source == other.source
             && (item.seq == other.seq || is_lent || item.seq > other.seq && in_order)
@@ -214,15 +219,16 @@ impl Dispatcher {
     #[inline]
     fn has_result(&self, source: &SourceState) -> bool {
         let first = if self.ordered { source.order.head() } else { source.settled.head() };
-        first.is_some_and(|slot| matches!(self.items[slot].state, State::Held(_)))
+        first.is_some_and(|slot| matches!(self.items[slot].state, State::Held(_) | State::Gap))
     }
 
     /// Since when the head of a release order is waited for: an item, or a number that is missing.
     fn waits_since(&self, index: u32) -> Option<Time> {
         let source = &self.sources[index];
         match source.order.head() {
+            _ if source.in_flight == 0 => None,
             Some(slot) => Some(self.items[slot].accepted),
-            None => head_missing(source).map(|sequenced| sequenced.since),
+            None => head_missing(source)?.sequencer.missing_since().map(|(_, since)| since),
         }
     }
 }

@@ -71,7 +71,9 @@ impl Dispatcher {
     }
 
     pub(super) fn end_source(&mut self, index: u32) {
-        self.give_up_gaps(index);
+        if self.gives_up(index) {
+            self.end_numbers(index);
+        }
         let state = &mut self.sources[index];
         state.ended = true;
         self.tell_starved(index);
@@ -102,6 +104,9 @@ impl Dispatcher {
 
     /// Reports an item that is settled, and whose turn does not come any more.
     pub(super) fn leave_behind(&mut self, slot: u32, rest: Rest) {
+        if self.is_gap(slot) {
+            return self.drop_gap(slot);
+        }
         let (State::Held(verdict) | State::Lent(verdict)) = self.items[slot].state else { return };
         let why = match verdict {
             Verdict::Ok | Verdict::Failed if self.on_failure == OnFailure::Fail => {

@@ -1,7 +1,7 @@
 //! What is kept per source, and whose turn it is among several.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -12,6 +12,7 @@ use crate::options::SourceOptions;
 use crate::sequencer::{Sequencer, SequencerOptions};
 use crate::slots::{Item, NIL};
 use crate::time::Time;
+use crate::timers::Alarm;
 
 /// One source. 128 bytes, so that its place is found by a shift.
 #[derive(Clone, Debug)]
@@ -111,11 +112,19 @@ impl SourceState {
 }
 
 impl Sequenced {
-    fn new(start: Seq, capacity: u32) -> Option<Self> {
-        let options = SequencerOptions::new().start(start).capacity(capacity as usize);
-        let sequencer = Sequencer::new(options).ok()?;
+    /// `None` where there is no sequencer with these options.
+    fn new(numbers: SequencerOptions, losses_come_out: bool, capacity: u32) -> Option<Box<Self>> {
+        let sequencer = Sequencer::new(numbers.capacity(capacity as usize)).ok()?;
         let early = vec![NIL; sequencer.span()].into_boxed_slice();
-        Some(Self { sequencer, early, waiting: 0, since: Time::default() })
+        Some(Box::new(Self {
+            sequencer,
+            most_capacity: numbers.most_capacity(),
+            losses_come_out,
+            early,
+            waiting: 0,
+            alarm: None,
+            given_up: BTreeMap::new(),
+        }))
     }
 
     /// The place of a number in `early`.
@@ -124,8 +133,22 @@ impl Sequenced {
         seq as usize & (self.early.len() - 1)
     }
 
+    /// Changes the window. What came early keeps its place.
+    pub(super) fn set_capacity(&mut self, capacity: u32, items: &[Item]) {
+        self.sequencer.set_capacity(capacity as usize);
+        let span = self.sequencer.span();
+        if span > self.early.len() {
+            let early = core::mem::replace(&mut self.early, vec![NIL; span].into_boxed_slice());
+            for slot in early.into_iter().filter(|slot| *slot != NIL) {
+                let place = self.place(items[slot as usize].seq);
+                self.early[place] = slot;
+            }
+        }
+    }
+
     /// Whether a number that is in has left before its turn: unordered, where its item was cancelled.
-    pub(super) fn has_left_early(&self, seq: Seq) -> bool {
+    pub(super) fn has_left_early(&self, number: Seq) -> bool {
+        let seq = self.sequencer.unwrapped(number);
         seq >= self.sequencer.expected() && self.early[self.place(seq)] == NIL
     }
 }
@@ -146,12 +169,18 @@ pub(super) enum Cut {
 #[derive(Clone, Debug)]
 pub(super) struct Sequenced {
     pub(super) sequencer: Sequencer,
+    /// The largest window, where numbers wrap.
+    pub(super) most_capacity: Option<usize>,
+    /// What is given up takes a place in the release order.
+    pub(super) losses_come_out: bool,
     /// The slots of items that came early, by the remainder of their number.
     pub(super) early: Box<[u32]>,
     /// How many came early and wait.
     pub(super) waiting: u32,
-    /// Since when something is beyond the expected number.
-    pub(super) since: Time,
+    /// When it looks at the time next.
+    pub(super) alarm: Option<Alarm>,
+    /// What was given up and has not come out: by the first number, the last.
+    pub(super) given_up: BTreeMap<Seq, Seq>,
 }
 
 /// All sources, by number.
@@ -172,6 +201,10 @@ impl Sources {
         capacity: u32,
         starts: u64,
     ) -> Option<Source> {
+        let sequenced = match options.numbers {
+            None => None,
+            Some(numbers) => Some(Sequenced::new(numbers, options.losses_come_out, capacity)?),
+        };
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.sources.len() < MAX_ITEMS => {
@@ -180,8 +213,6 @@ impl Sources {
             }
             None => return None,
         };
-        let sequenced =
-            options.start.and_then(|start| Sequenced::new(start, capacity)).map(Box::new);
         let source = &mut self.sources[index as usize];
         let id = Source::new(index, source.epoch);
         *source = SourceState {
@@ -189,7 +220,6 @@ impl Sources {
             epoch: source.epoch,
             keyed: options.keyed,
             acknowledged: options.acknowledged,
-            next_seq: options.start.unwrap_or(0),
             has_numbers: sequenced.is_some(),
             sequenced,
             progress: options.acknowledged.then(|| Box::new(Progress::new(id))),

@@ -13,13 +13,13 @@ use super::engine::{self, Driver, Engine};
 use super::failure::{Failure, FailureKind};
 use super::items::{Items, Takers};
 use super::letters::{
-    DeadLetter, Halts, NoHalts, NoReceiver, OnHalt, Receipt, Receiver, hand_over,
+    DeadLetter, Gaps, Halts, NoGaps, NoHalts, NoReceiver, OnHalt, Receipt, Receiver, hand_over,
 };
 use super::processor::Processor;
 use super::shared::{Abilities, Calls, KeyOf, Shared};
 use super::state::{Core, State};
 use super::trials::Trials;
-use crate::{Checkpoint, OnFailure, Options, OptionsError, Retry, Seq, SourceOptions};
+use crate::{Checkpoint, OnFailure, Options, OptionsError, Retry, SequencerOptions, SourceOptions};
 
 /// What a [`Processor`] is to be: made by [`Processor::builder`].
 ///
@@ -58,17 +58,18 @@ pub struct Builder<
     D = NoDelivery,
     L = NoReceiver,
     N = NoHalts,
+    M = NoGaps,
 > {
-    plan: Plan<T, R, E, H>,
+    pub(super) plan: Plan<T, R, E, H>,
     asks: Calls<T, Q, I>,
-    hooks: Hooks<C, D, L, N>,
+    hooks: Hooks<C, D, L, N, M>,
 }
 
 /// What has the same types from the beginning.
-struct Plan<T, R, E, H> {
+pub(super) struct Plan<T, R, E, H> {
     handler: H,
     options: Options,
-    start: Option<Seq>,
+    pub(super) numbers: Option<SequencerOptions>,
     /// Goes before that of the options.
     retry: Option<Retry>,
     trials: Trials<T, Result<R, E>>,
@@ -76,11 +77,12 @@ struct Plan<T, R, E, H> {
 }
 
 /// What has a type of its own as soon as it is given.
-struct Hooks<C, D, L, N> {
-    clock: C,
-    delivery: D,
-    receiver: L,
-    halts: N,
+pub(super) struct Hooks<C, D, L, N, M> {
+    pub(super) clock: C,
+    pub(super) delivery: D,
+    pub(super) receiver: L,
+    pub(super) halts: N,
+    pub(super) gaps: M,
 }
 
 impl<T, R, E, H> Builder<T, R, E, H> {
@@ -88,19 +90,25 @@ impl<T, R, E, H> Builder<T, R, E, H> {
         let plan = Plan {
             handler,
             options: Options::new(),
-            start: None,
+            numbers: None,
             retry: None,
             trials: Trials::default(),
             checkpoints: Checkpoints::default(),
         };
         let asks = Calls { key: None, keep: |_| (), copy: |()| () };
-        let hooks =
-            Hooks { clock: NoClock, delivery: NoDelivery, receiver: NoReceiver, halts: NoHalts };
+        let hooks = Hooks {
+            clock: NoClock,
+            delivery: NoDelivery,
+            receiver: NoReceiver,
+            halts: NoHalts,
+            gaps: NoGaps,
+        };
         Self { plan, asks, hooks }
     }
 }
 
-impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
+#[expect(clippy::type_complexity, reason = "each callback is a parameter of its own")]
+impl<T, R, E, H, Q, I, C, D, L, N, M> Builder<T, R, E, H, Q, I, C, D, L, N, M> {
     /// How work is run and released. A failure is [emitted](OnFailure::Emit) where nothing else is said.
     pub fn options(mut self, options: Options) -> Self {
         self.plan.options = options;
@@ -111,7 +119,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// item that is offered.
     ///
     /// A key that is an `Option` is a key like any other, `None` too; see [`optional_key`](Self::optional_key).
-    pub fn key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D, L, N>
+    pub fn key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D, L, N, M>
     where
         P: Eq + Hash,
         K: Fn(&T) -> P + Send + Sync + 'static,
@@ -120,7 +128,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     }
 
     /// As [`key`](Self::key), where an item without a key is on its own: it waits for no other, and no other for it.
-    pub fn optional_key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D, L, N>
+    pub fn optional_key<P, K>(self, key: K) -> Builder<T, R, E, H, P, I, C, D, L, N, M>
     where
         P: Eq + Hash,
         K: Fn(&T) -> Option<P> + Send + Sync + 'static,
@@ -129,16 +137,9 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         self.asking(|Calls { keep, copy, .. }| Calls { key: Some(key), keep, copy })
     }
 
-    /// The callers give the numbers, beginning with this one, by [`Processor::enqueue_at`]: an item starts when all
-    /// before it have arrived.
-    pub fn sequenced(mut self, start: Seq) -> Self {
-        self.plan.start = Some(start);
-        self
-    }
-
     /// Keeps a clone of each item, made when it is offered, for its [`Failure`] and the report:
     /// `.keep_items(T::clone)`.
-    pub fn keep_items(self, clone: fn(&T) -> T) -> Builder<T, R, E, H, Q, T, C, D, L, N> {
+    pub fn keep_items(self, clone: fn(&T) -> T) -> Builder<T, R, E, H, Q, T, C, D, L, N, M> {
         self.asking(|Calls { key, .. }| Calls { key, keep: clone, copy: clone })
     }
 
@@ -193,12 +194,13 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
 
     /// The clock: for time limits, for waits before something is tried again, for [`Processor::close_within`], and for
     /// ages.
-    pub fn clock<P: Clock>(self, clock: P) -> Builder<T, R, E, H, Q, I, P, D, L, N> {
-        self.hooked(|Hooks { delivery, receiver, halts, .. }| Hooks {
+    pub fn clock<P: Clock>(self, clock: P) -> Builder<T, R, E, H, Q, I, P, D, L, N, M> {
+        self.hooked(|Hooks { delivery, receiver, halts, gaps, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
+            gaps,
         })
     }
 
@@ -206,7 +208,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// returned the result goes to its ticket, and its unit of capacity comes back.
     ///
     /// It returns `()`, or a `Result`. An error stops the processor as [`OnFailure::Fail`] does, at that item.
-    pub fn on_result<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, OnResult<G>, L, N>
+    pub fn on_result<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, OnResult<G>, L, N, M>
     where
         A: Answers<E>,
         G: FnMut(&Result<R, Failure<E, I>>) -> A,
@@ -218,7 +220,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     pub fn on_result_async<A, G>(
         self,
         callback: G,
-    ) -> Builder<T, R, E, H, Q, I, C, OnResultAsync<G>, L, N>
+    ) -> Builder<T, R, E, H, Q, I, C, OnResultAsync<G>, L, N, M>
     where
         A: Answers<E>,
         G: AsyncFnMut(&Result<R, Failure<E, I>>) -> A,
@@ -231,17 +233,21 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     ///
     /// It runs outside of the concurrency, several at a time. Until it has succeeded the item keeps its position, its
     /// lane and its unit of capacity; then nothing comes out, and the ticket gets the error of the handler.
-    pub fn dead_letter<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, D, DeadLetter<G>, N>
+    pub fn dead_letter<A, G>(
+        self,
+        callback: G,
+    ) -> Builder<T, R, E, H, Q, I, C, D, DeadLetter<G>, N, M>
     where
         A: Receipt,
         G: AsyncFn(&Failure<E, I>) -> A,
     {
         let receiver = DeadLetter(callback);
-        self.hooked(|Hooks { clock, delivery, halts, .. }| Hooks {
+        self.hooked(|Hooks { clock, delivery, halts, gaps, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
+            gaps,
         })
     }
 
@@ -249,17 +255,18 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     ///
     /// It returns `()`, or a `Result`. An error stops the processor as [`OnFailure::Fail`] does, at that item, whose
     /// ticket gets the error of the handler.
-    pub fn on_halt<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, D, L, OnHalt<G>>
+    pub fn on_halt<A, G>(self, callback: G) -> Builder<T, R, E, H, Q, I, C, D, L, OnHalt<G>, M>
     where
         A: Answers<E>,
         G: FnMut(&Failure<E, I>) -> A,
     {
         let halts = OnHalt(callback);
-        self.hooked(|Hooks { clock, delivery, receiver, .. }| Hooks {
+        self.hooked(|Hooks { clock, delivery, receiver, gaps, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
+            gaps,
         })
     }
 
@@ -267,32 +274,52 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     fn asking<P, J>(
         self,
         change: impl FnOnce(Calls<T, Q, I>) -> Calls<T, P, J>,
-    ) -> Builder<T, R, E, H, P, J, C, D, L, N> {
+    ) -> Builder<T, R, E, H, P, J, C, D, L, N, M> {
         let Self { plan, asks, hooks } = self;
         Builder { plan, asks: change(asks), hooks }
     }
 
     /// Replaces some of what has a type of its own.
-    fn hooked<C2, D2, L2, N2>(
+    pub(super) fn hooked<C2, D2, L2, N2, M2>(
         self,
-        change: impl FnOnce(Hooks<C, D, L, N>) -> Hooks<C2, D2, L2, N2>,
-    ) -> Builder<T, R, E, H, Q, I, C2, D2, L2, N2> {
+        change: impl FnOnce(Hooks<C, D, L, N, M>) -> Hooks<C2, D2, L2, N2, M2>,
+    ) -> Builder<T, R, E, H, Q, I, C2, D2, L2, N2, M2> {
         let Self { plan, asks, hooks } = self;
         Builder { plan, asks, hooks: change(hooks) }
     }
 
-    fn delivery<P>(self, delivery: P) -> Builder<T, R, E, H, Q, I, C, P, L, N> {
-        self.hooked(|Hooks { clock, receiver, halts, .. }| Hooks {
+    pub(super) fn delivery<P>(self, delivery: P) -> Builder<T, R, E, H, Q, I, C, P, L, N, M> {
+        self.hooked(|Hooks { clock, receiver, halts, gaps, .. }| Hooks {
             clock,
             delivery,
             receiver,
             halts,
+            gaps,
         })
     }
 
+    fn source(&self) -> SourceOptions
+    where
+        M: Gaps<E>,
+    {
+        let source = SourceOptions::new()
+            .keyed(self.asks.key.is_some())
+            .acknowledged(self.plan.checkpoints.are_followed());
+        match self.plan.numbers {
+            Some(numbers) if M::IS_WANTED => {
+                source.sequenced_with(numbers.gap_warning_or(Duration::ZERO))
+            }
+            Some(numbers) => source.sequenced_with(numbers),
+            None => source,
+        }
+    }
+
     /// The options that hold.
-    fn effective_options(&self) -> Options {
-        let options = self.plan.options.clone().on_failure_or(OnFailure::Emit);
+    fn effective_options(&self) -> Options
+    where
+        M: Gaps<E>,
+    {
+        let options = self.plan.options.clone().on_failure_or(OnFailure::Emit).fit(&self.source());
         match self.plan.retry.clone() {
             Some(retry) => options.retry(retry),
             None => options,
@@ -305,15 +332,18 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     /// The first option that is out of its bounds, or needs what is not given: time limits, retries and dead letters a
     /// [clock](Self::clock); retries a [way to copy items](Self::retry); [`OnFailure::DeadLetter`] somebody who
     /// [receives](Self::dead_letter); [`OnFailure::HaltKey`] a [key](Self::key) and somebody who is
-    /// [told](Self::on_halt); a checkpoint to [restore](Self::restore) [numbers](Self::sequenced) that the callers give.
+    /// [told](Self::on_halt); a checkpoint to [restore](Self::restore), and [`on_gap`](Self::on_gap), numbers that the
+    /// [callers give](Self::sequenced_with).
     pub fn check(&self) -> Result<(), OptionsError>
     where
         C: MaybeClock,
         L: Receiver<E, I>,
         N: Halts<E, I>,
+        M: Gaps<E>,
     {
         let options = self.effective_options();
         options.check()?;
+        self.check_numbers(options.effective_capacity())?;
         let needs = |is_missing: bool, name, needs| {
             if is_missing { Err(OptionsError::Needs { name, needs }) } else { Ok(()) }
         };
@@ -328,7 +358,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             }
         }
         needs(L::IS_WANTED && !C::HAS_TIME, "dead_letter", "a clock")?;
-        self.plan.checkpoints.check(self.plan.start.is_some())?;
+        self.plan.checkpoints.check(self.plan.numbers.is_some())?;
         options.check_needs(C::HAS_TIME, self.plan.trials.again.is_some())
     }
 
@@ -346,18 +376,14 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
         D: Delivery<R, E, I>,
         L: Receiver<E, I>,
         N: Halts<E, I>,
+        M: Gaps<E>,
     {
         if let Err(error) = self.check() {
             panic!("{error}");
         }
-        let options = self.effective_options();
+        let (options, source) = (self.effective_options(), self.source());
         let Self { plan, asks, hooks } = self;
         let is_fatal = options.policy() == OnFailure::Fail;
-        let mut source = SourceOptions::new().keyed(asks.key.is_some());
-        if let Some(start) = plan.start {
-            source = source.sequenced(start);
-        }
-        source = source.acknowledged(plan.checkpoints.are_followed());
         let mut state = State::new(&options, source);
         if let Some(checkpoint) = &plan.checkpoints.restored {
             state.restore(checkpoint);
@@ -374,7 +400,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
             handler: plan.handler,
             delivery: deliver(Arc::clone(&shared), hooks.delivery),
             hand_over: move |letter| hand_over(Arc::clone(&receiver), letter),
-            halts: hooks.halts,
+            ears: (hooks.halts, hooks.gaps),
         };
         let engine = Engine::new(
             Arc::clone(&shared),
@@ -387,7 +413,7 @@ impl<T, R, E, H, Q, I, C, D, L, N> Builder<T, R, E, H, Q, I, C, D, L, N> {
     }
 }
 
-impl<T, R, E, H, Q, I, C, D, L, N> fmt::Debug for Builder<T, R, E, H, Q, I, C, D, L, N> {
+impl<T, R, E, H, Q, I, C, D, L, N, M> fmt::Debug for Builder<T, R, E, H, Q, I, C, D, L, N, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("options", &self.plan.options).finish_non_exhaustive()
     }

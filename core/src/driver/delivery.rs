@@ -11,8 +11,10 @@ use std::time::Duration;
 use super::deadlock::tell;
 use super::failure::Failure;
 use super::inside::Inside;
-use super::items::Lent;
+use super::items::{Lent, LentResult};
+use super::resequence::Resequenced;
 use super::shared::Shared;
+use super::stopping::Lost;
 use crate::Time;
 
 /// What `on_result` may return: `()`, or a `Result`.
@@ -39,7 +41,10 @@ pub trait Delivery<R, E, I>: sealed::Sealed {
     const IS_WANTED: bool;
 
     #[doc(hidden)]
-    fn call(&mut self, result: &Result<R, Failure<E, I>>) -> impl Future<Output = Result<(), E>>;
+    fn call(
+        &mut self,
+        output: Resequenced<&Result<R, Failure<E, I>>>,
+    ) -> impl Future<Output = Result<(), E>>;
 }
 
 /// Nobody.
@@ -54,10 +59,18 @@ pub struct OnResult<G>(pub(super) G);
 #[derive(Clone, Copy)]
 pub struct OnResultAsync<G>(pub(super) G);
 
+/// A closure that gets what was given up, too.
+#[derive(Clone, Copy)]
+pub struct OnOutput<G>(pub(super) G);
+
+/// An async closure that gets what was given up, too.
+#[derive(Clone, Copy)]
+pub struct OnOutputAsync<G>(pub(super) G);
+
 impl<R, E, I> Delivery<R, E, I> for NoDelivery {
     const IS_WANTED: bool = false;
 
-    async fn call(&mut self, _: &Result<R, Failure<E, I>>) -> Result<(), E> {
+    async fn call(&mut self, _: Resequenced<&Result<R, Failure<E, I>>>) -> Result<(), E> {
         Ok(())
     }
 }
@@ -69,8 +82,11 @@ where
 {
     const IS_WANTED: bool = true;
 
-    async fn call(&mut self, result: &Result<R, Failure<E, I>>) -> Result<(), E> {
-        (self.0)(result).into_result()
+    async fn call(&mut self, output: Resequenced<&Result<R, Failure<E, I>>>) -> Result<(), E> {
+        match output {
+            Resequenced::Item(result) => (self.0)(result).into_result(),
+            Resequenced::Lost { .. } => Ok(()),
+        }
     }
 }
 
@@ -81,8 +97,35 @@ where
 {
     const IS_WANTED: bool = true;
 
-    async fn call(&mut self, result: &Result<R, Failure<E, I>>) -> Result<(), E> {
-        (self.0)(result).await.into_result()
+    async fn call(&mut self, output: Resequenced<&Result<R, Failure<E, I>>>) -> Result<(), E> {
+        match output {
+            Resequenced::Item(result) => (self.0)(result).await.into_result(),
+            Resequenced::Lost { .. } => Ok(()),
+        }
+    }
+}
+
+impl<R, E, I, A, G> Delivery<R, E, I> for OnOutput<G>
+where
+    A: Answers<E>,
+    G: FnMut(Resequenced<&Result<R, Failure<E, I>>>) -> A,
+{
+    const IS_WANTED: bool = true;
+
+    async fn call(&mut self, output: Resequenced<&Result<R, Failure<E, I>>>) -> Result<(), E> {
+        (self.0)(output).into_result()
+    }
+}
+
+impl<R, E, I, A, G> Delivery<R, E, I> for OnOutputAsync<G>
+where
+    A: Answers<E>,
+    G: AsyncFnMut(Resequenced<&Result<R, Failure<E, I>>>) -> A,
+{
+    const IS_WANTED: bool = true;
+
+    async fn call(&mut self, output: Resequenced<&Result<R, Failure<E, I>>>) -> Result<(), E> {
+        (self.0)(output).await.into_result()
     }
 }
 
@@ -97,7 +140,7 @@ where
     }
     loop {
         let delivered = next(&shared).await;
-        let answer = delivered.inside(delivery.call(&delivered.lent().result)).await;
+        let answer = delivered.inside(delivery.call(delivered.output())).await;
         delivered.end(answer);
     }
 }
@@ -113,10 +156,20 @@ impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
         self.lent.as_ref().expect("it is there until the end")
     }
 
+    fn output(&self) -> Resequenced<&Result<R, Failure<E, I>>> {
+        match self.lent() {
+            Lent::Result(lent) => Resequenced::Item(&lent.result),
+            Lent::Gap(gap) => {
+                let Lost { first, last } = gap.lost;
+                Resequenced::Lost { first, last, key: () }
+            }
+        }
+    }
+
     /// Calls `on_result`. What it waits for in vain, its own ticket, is told by this: the driver does not have it.
     async fn inside<A>(&self, call: impl Future<Output = A>) -> A {
         let mut call = pin!(call);
-        let Lent { handle, .. } = *self.lent();
+        let handle = self.lent().handle();
         let inside = Inside { handle, attempt: 0 };
         std::future::poll_fn(|cx| {
             loop {
@@ -134,7 +187,8 @@ impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
 
     #[cold]
     fn tell_vain(&self) {
-        let Lent { seq, attempt, result, kept, pledge, .. } = self.lent();
+        let Lent::Result(lent) = self.lent() else { return };
+        let LentResult { seq, attempt, result, kept, pledge, .. } = lent;
         let kept = result.as_ref().err().map(|failure| &failure.item).or(kept.as_ref());
         if let (Some(pledge), Some(kept)) = (pledge, kept) {
             tell(pledge, *seq, *attempt, self.shared.copy(kept));
@@ -173,7 +227,7 @@ async fn next<T, R, E, Q: Eq + Hash, I>(
             loop {
                 let release = state.release()?;
                 let lent = items.lend(state, release, effects);
-                if !lent.is_fatal {
+                if !lent.is_fatal() {
                     return Some(lent);
                 }
                 // what stops the processor is no result
@@ -197,6 +251,18 @@ impl<G> fmt::Debug for OnResultAsync<G> {
     }
 }
 
+impl<G> fmt::Debug for OnOutput<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnOutput")
+    }
+}
+
+impl<G> fmt::Debug for OnOutputAsync<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnOutputAsync")
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for () {}
@@ -204,4 +270,6 @@ mod sealed {
     impl Sealed for super::NoDelivery {}
     impl<G> Sealed for super::OnResult<G> {}
     impl<G> Sealed for super::OnResultAsync<G> {}
+    impl<G> Sealed for super::OnOutput<G> {}
+    impl<G> Sealed for super::OnOutputAsync<G> {}
 }

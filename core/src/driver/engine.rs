@@ -16,13 +16,14 @@ use super::effects::Effects;
 use super::failure::{Failure, Stop, StopKind};
 use super::inside::Inside;
 use super::items::{Ended, Items, Next};
-use super::letters::{Halts, Letter};
+use super::letters::{Ears, Letter};
+use super::resequence::Gap;
 use super::shared::Shared;
 use super::spans::Span;
 use super::state::State;
 use super::trials::Trials;
 use crate::event::Why;
-use crate::{Handle, Outcome, Run, RunKind, Time};
+use crate::{Handle, Outcome, Run, RunKind, Seq, Time};
 
 /// So many handlers are begun in one poll of the driver before its executor has a turn.
 const TURN: usize = 256;
@@ -79,8 +80,8 @@ pub(super) struct Calls<H, D, G, N> {
     pub(super) delivery: D,
     /// Hands a failure over.
     pub(super) hand_over: G,
-    /// `on_halt`.
-    pub(super) halts: N,
+    /// `on_halt` and `on_gap`.
+    pub(super) ears: N,
 }
 
 /// What is behind a driver.
@@ -95,7 +96,7 @@ pub(super) struct Engine<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L,
     hand_over: G,
     /// Failures that are being handed over.
     letters: Attempts<L>,
-    halts: N,
+    ears: N,
     effects: Effects<T, R, E, Q, I>,
     /// Taken to be begun: kept here, as a panic may come before that.
     next: Option<Next<T, E, I>>,
@@ -127,7 +128,7 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
             delivery: Some(Box::pin(calls.delivery)),
             hand_over: calls.hand_over,
             letters: Attempts::new(1),
-            halts: calls.halts,
+            ears: calls.ears,
             effects: Effects::new(),
             next: None,
             is_over: false,
@@ -249,7 +250,7 @@ where
     D: Future<Output = ()>,
     G: FnMut(Letter<T, R, E, Q, I>) -> L,
     L: Future<Output = bool>,
-    N: Halts<E, I>,
+    N: Ears<E, I>,
 {
     /// Says how an output counts. `original` is the item, where it is not in its place.
     fn ended(&mut self, run: Run, result: Result<R, E>, original: Option<T>) -> Ended<T, R, E> {
@@ -354,13 +355,24 @@ where
         }
     }
 
-    /// Tells `on_halt` of the keys that were halted.
-    fn tell_halted(&mut self) {
+    /// Tells `on_halt` of the keys that were halted, and `on_gap` of numbers that are missing.
+    fn tell(&mut self) {
         loop {
             let halted = self.shared.items().next_halted();
-            let Some((handle, failure)) = halted else { return };
-            self.tell_one(handle, failure);
+            if let Some((handle, failure)) = halted {
+                self.tell_one(handle, failure);
+                continue;
+            }
+            let gap = self.shared.items().next_gap();
+            let Some((at, gap)) = gap else { return };
+            self.tell_gap(at, gap);
         }
+    }
+
+    #[cold]
+    fn tell_gap(&mut self, at: Seq, gap: Gap) {
+        let told = catch_unwind(AssertUnwindSafe(|| self.ears.tell_gap(gap)));
+        self.told(told, at, 0);
     }
 
     #[cold]
@@ -369,8 +381,13 @@ where
         self.effects.notes.halted(seq, attempt);
         self.effects.perform();
         let letter = Letter::new(&self.shared, handle, failure);
-        let told = catch_unwind(AssertUnwindSafe(|| self.halts.tell(letter.failure())));
+        let told = catch_unwind(AssertUnwindSafe(|| self.ears.tell_halt(letter.failure())));
         drop(letter);
+        self.told(told, seq, attempt);
+    }
+
+    /// Stops all at a position where a callback failed over it.
+    fn told(&mut self, told: std::thread::Result<Result<(), E>>, seq: Seq, attempt: u32) {
         let (kind, panic) = match told {
             Ok(Ok(())) => return,
             Ok(Err(error)) => (StopKind::Error(Arc::new(error)), None),
@@ -393,8 +410,12 @@ where
 
     /// Sets the timer, and fires what is due. True where something was.
     fn ring(&mut self, cx: &mut Context<'_>) -> bool {
-        let due = self.shared.core.lock().timeout();
-        let Some(due) = self.timer.poll(due, cx) else { return false };
+        let state = self.shared.core.lock();
+        // without a clock, too
+        let (is_due, due) = (state.is_due(), state.timeout());
+        drop(state);
+        let rung = if is_due { due } else { self.timer.poll(due, cx) };
+        let Some(due) = rung else { return false };
         self.shared.command(due, &mut self.effects, |state, _, _| state.handle_timeout());
         self.effects.perform();
         self.stop_signalled();
@@ -411,7 +432,7 @@ where
     D: Future<Output = ()>,
     G: FnMut(Letter<T, R, E, Q, I>) -> L,
     L: Future<Output = bool>,
-    N: Halts<E, I>,
+    N: Ears<E, I>,
 {
     type Output = ();
 
@@ -432,7 +453,7 @@ where
         loop {
             this.begin(&mut begun);
             this.stop_signalled();
-            this.tell_halted();
+            this.tell();
             this.deliver(cx);
             this.shared.tell_vain();
             let is_rung = this.ring(cx);

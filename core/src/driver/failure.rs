@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use super::stopping::Lost;
 use crate::Seq;
 use crate::event::Why;
 
@@ -58,9 +59,9 @@ pub enum FailureKind<E> {
 /// The failure that stopped a [`Processor`](super::Processor).
 #[derive(PartialEq, Eq)]
 pub struct Stop<E> {
-    /// The position of the item that failed.
+    /// The position of the item that failed, or of the first of the numbers that are missing.
     pub seq: Seq,
-    /// The number of its last attempt.
+    /// The number of its last attempt; 0 where it is no item.
     pub attempt: u32,
     /// What happened.
     pub kind: StopKind<E>,
@@ -70,14 +71,16 @@ pub struct Stop<E> {
 #[derive(PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopKind<E> {
-    /// The handler, `on_result` or `on_halt` returned this error.
+    /// The handler, `on_result`, `on_halt` or `on_gap` returned this error.
     Error(Arc<E>),
     /// The last attempt took longer than [`Options::timeout`](crate::Options::timeout).
     AttemptTimeout,
     /// The item took longer than [`Options::total_timeout`](crate::Options::total_timeout).
     DeadlineExceeded,
-    /// `on_halt` panicked.
+    /// `on_halt` or `on_gap` panicked.
     Panicked,
+    /// These numbers did not come, under [`OnGap::Fail`](crate::OnGap::Fail). They are as they come over the wire.
+    GapTimeout(Lost),
 }
 
 impl<E, T> Failure<E, T> {
@@ -116,7 +119,10 @@ impl<E> Stop<E> {
     pub fn error(&self) -> Option<&E> {
         match &self.kind {
             StopKind::Error(error) => Some(error),
-            StopKind::AttemptTimeout | StopKind::DeadlineExceeded | StopKind::Panicked => None,
+            StopKind::AttemptTimeout
+            | StopKind::DeadlineExceeded
+            | StopKind::Panicked
+            | StopKind::GapTimeout(_) => None,
         }
     }
 }
@@ -158,6 +164,7 @@ impl<E> Clone for StopKind<E> {
             Self::AttemptTimeout => Self::AttemptTimeout,
             Self::DeadlineExceeded => Self::DeadlineExceeded,
             Self::Panicked => Self::Panicked,
+            Self::GapTimeout(lost) => Self::GapTimeout(*lost),
         }
     }
 }
@@ -260,6 +267,7 @@ impl<E: fmt::Debug> fmt::Debug for StopKind<E> {
             Self::AttemptTimeout => f.write_str("AttemptTimeout"),
             Self::DeadlineExceeded => f.write_str("DeadlineExceeded"),
             Self::Panicked => f.write_str("Panicked"),
+            Self::GapTimeout(lost) => f.debug_tuple("GapTimeout").field(lost).finish(),
         }
     }
 }
@@ -271,13 +279,22 @@ impl<E: fmt::Display> fmt::Display for StopKind<E> {
             Self::AttemptTimeout => f.write_str(ATTEMPT_TIMEOUT),
             Self::DeadlineExceeded => f.write_str(DEADLINE_EXCEEDED),
             Self::Panicked => f.write_str("a callback panicked"),
+            Self::GapTimeout(Lost { first, last }) => {
+                write!(f, "numbers {first} to {last} did not come")
+            }
         }
     }
 }
 
 impl<E: fmt::Display> fmt::Display for Stop<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped by item {}: {}", self.seq, self.kind)
+        match &self.kind {
+            StopKind::GapTimeout(_) => write!(f, "stopped: {}", self.kind),
+            StopKind::Error(_)
+            | StopKind::AttemptTimeout
+            | StopKind::DeadlineExceeded
+            | StopKind::Panicked => write!(f, "stopped by item {}: {}", self.seq, self.kind),
+        }
     }
 }
 

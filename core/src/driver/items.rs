@@ -4,7 +4,7 @@ mod attempts;
 mod deadlocks;
 mod draining;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ use super::inside::Inside;
 use super::key::{Hashed, Lanes};
 use super::letters::Owed;
 use super::offer::{Offer, Refused, RefusedKind, TurnedAway, Waiting};
-use super::state::{Core, State};
-use super::stopping::{Leftover, Report, Waiters};
+use super::resequence::Gap;
+use super::state::{Core, Failed, State};
+use super::stopping::{Leftover, Lost, Report, Waiters};
 use super::sync::AtomicWaker;
 use super::ticket::{Pledge, Promise, Ticket};
 use crate::event::Why;
@@ -48,16 +49,49 @@ struct Item<T, R, E, I> {
     is_out: bool,
 }
 
-/// A result that was lent, and is on its way to `on_result` or to an iteration.
-pub(super) struct Lent<R, E, I> {
-    pub(super) handle: Handle,
+/// What was lent, and is on its way to `on_result` or to an iteration.
+pub(super) enum Lent<R, E, I> {
+    Result(LentResult<R, E, I>),
+    /// Numbers that were given up, or the error that they did not come.
+    Gap(LentGap),
+}
+
+/// A result that was lent.
+pub(super) struct LentResult<R, E, I> {
+    handle: Handle,
     pub(super) seq: Seq,
     pub(super) attempt: u32,
     pub(super) result: Result<R, Failure<E, I>>,
     /// The item of a result that is no failure.
     pub(super) kept: Option<I>,
     pub(super) pledge: Option<Pledge<R, E, I>>,
+    is_fatal: bool,
+}
+
+/// Numbers that were lent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LentGap {
+    handle: Handle,
+    seq: Seq,
+    pub(super) lost: Lost,
     pub(super) is_fatal: bool,
+}
+
+impl<R, E, I> Lent<R, E, I> {
+    pub(super) fn handle(&self) -> Handle {
+        match self {
+            Self::Result(result) => result.handle,
+            Self::Gap(gap) => gap.handle,
+        }
+    }
+
+    /// Whether nothing comes behind it.
+    pub(super) fn is_fatal(&self) -> bool {
+        match self {
+            Self::Result(result) => result.is_fatal,
+            Self::Gap(gap) => gap.is_fatal,
+        }
+    }
 }
 
 /// Who gets the results.
@@ -99,6 +133,8 @@ pub(super) struct Items<T, R, E, Q, I> {
     halts: Vec<Handle>,
     /// Failures of which `on_halt` is to be told, and whose items have left.
     orphans: Vec<(Handle, Failure<E, I>)>,
+    /// Numbers that are missing, of which `on_gap` is to be told, and the position of the first.
+    gaps: VecDeque<(Seq, Gap)>,
     /// Tickets of items that have left while their failure was in the hands of a callback.
     owed: Vec<Owed<R, E, I>>,
     /// Attempts to stop that nobody began.
@@ -142,6 +178,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             signals: Vec::new(),
             halts: Vec::new(),
             orphans: Vec::new(),
+            gaps: VecDeque::new(),
             owed: Vec::new(),
             unbegun: Vec::new(),
             takers,
@@ -211,13 +248,13 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         if !self.waiters.is_empty() {
             self.waiters.tell(state.oldest(), self.final_report.is_some(), &mut effects.waiters);
         }
-        effects.wakes_driver |= self.has_work(state);
+        effects.wakes_driver |= self.has_work(state) || state.take_due_changed();
     }
 
     /// Whether there is something for the driver to do.
     pub(super) fn has_work(&self, state: &State) -> bool {
-        let has_halts = !self.halts.is_empty() || !self.orphans.is_empty();
-        state.has_runs() || !self.signals.is_empty() || has_halts
+        let has_news = !self.halts.is_empty() || !self.orphans.is_empty() || !self.gaps.is_empty();
+        state.has_runs() || !self.signals.is_empty() || has_news
     }
 
     // offers
@@ -253,19 +290,17 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         let item = Item {
             payload: Some(offer.item),
             kept: Some(offer.kept),
-            output: None,
             pledge: Some(Arc::clone(&pledge)),
             seq,
-            attempt: 0,
-            begun: 0,
-            is_halted: false,
-            is_out: false,
+            ..Item::none()
         };
         let index = handle.slot().index();
-        if index == self.items.len() {
-            self.items.push(item);
-        } else {
+        if index < self.items.len() {
             self.items[index] = item;
+        } else {
+            // what stands for numbers that were given up has slots, too
+            self.items.resize_with(index, Item::none);
+            self.items.push(item);
         }
         Ok(Ticket { pledge, core: Arc::clone(&self.core), handle, seq })
     }
@@ -404,9 +439,16 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         effects: &mut Effects<T, R, E, Q, I>,
     ) -> Lent<R, E, I> {
         let Release { handle, seq, attempt, what } = release;
-        let is_fatal = what == What::Failed && state.failed() == Some(handle);
+        let is_fatal = match what {
+            What::Ok | What::Lost { .. } => false,
+            What::Failed => state.failed() == Some(Failed::Item(handle)),
+            What::GapTimeout { .. } => true,
+        };
         if is_fatal && self.stop.is_none() {
-            self.stop = self.cause(Some(handle));
+            self.stop = self.cause(state.failed());
+        }
+        if let What::Lost { first, last } | What::GapTimeout { first, last } = what {
+            return Lent::Gap(LentGap { handle, seq, lost: Lost { first, last }, is_fatal });
         }
         let item = &mut self.items[handle.slot().index()];
         // its time was over before it was begun
@@ -415,10 +457,10 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         let pledge = item.pledge.take();
         let output = item.output.take().expect("what is lent has its output");
         let (result, kept) = outcome(output, seq, attempt, kept);
-        Lent { handle, seq, attempt, result, kept, pledge, is_fatal }
+        Lent::Result(LentResult { handle, seq, attempt, result, kept, pledge, is_fatal })
     }
 
-    /// Gives a result that was lent to its ticket, or the error of `on_result`. To be settled.
+    /// Gives back what was lent: a result to its ticket, or the error of `on_result`. To be settled.
     pub(super) fn give_back(
         &mut self,
         state: &mut State,
@@ -426,7 +468,11 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         answer: Result<(), E>,
         effects: &mut Effects<T, R, E, Q, I>,
     ) {
-        let Lent { handle, seq, attempt, mut result, kept, pledge, .. } = lent;
+        let lent = match lent {
+            Lent::Result(result) => result,
+            Lent::Gap(gap) => return self.give_gap_back(state, gap, answer),
+        };
+        let LentResult { handle, seq, attempt, mut result, kept, pledge, .. } = lent;
         let kind = match answer {
             Ok(()) if state.released(handle) || !self.is_fatal => None,
             // all was stopped meanwhile
@@ -460,6 +506,17 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         effects.pledges.push_back(pledge);
     }
 
+    /// Gives back numbers that were lent. To be settled.
+    fn give_gap_back(&mut self, state: &mut State, gap: LentGap, answer: Result<(), E>) {
+        let Err(error) = answer else {
+            state.released(gap.handle);
+            return;
+        };
+        let kind = StopKind::Error(Arc::new(error));
+        self.stop.get_or_insert(Stop { seq: gap.seq, attempt: 0, kind });
+        state.undelivered(gap.handle);
+    }
+
     // waiting for the end
 
     /// Reports what was running when all was stopped, with a copy of its item unless
@@ -482,13 +539,37 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
 
 impl<T, R, E, Q, I> Items<T, R, E, Q, I> {
     /// The failure because of which others are closed.
-    fn cause(&self, failed: Option<Handle>) -> Option<Stop<E>> {
+    fn cause(&self, failed: Option<Failed>) -> Option<Stop<E>> {
         if self.stop.is_some() {
             return self.stop.clone();
         }
-        let item = &self.items[failed?.slot().index()];
+        let handle = match failed? {
+            Failed::Item(handle) => handle,
+            Failed::Gap { at, first, last } => {
+                let kind = StopKind::GapTimeout(Lost { first, last });
+                return Some(Stop { seq: at, attempt: 0, kind });
+            }
+        };
+        let item = &self.items[handle.slot().index()];
         let Some(Output::Failed(kind)) = &item.output else { return None };
         StopKind::of(kind).map(|kind| Stop { seq: item.seq, attempt: item.attempt, kind })
+    }
+}
+
+impl<T, R, E, I> Item<T, R, E, I> {
+    /// Of a slot that has no item.
+    const fn none() -> Self {
+        Self {
+            payload: None,
+            kept: None,
+            output: None,
+            pledge: None,
+            seq: 0,
+            attempt: 0,
+            begun: 0,
+            is_halted: false,
+            is_out: false,
+        }
     }
 }
 

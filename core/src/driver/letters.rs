@@ -1,4 +1,4 @@
-//! Callbacks about failures: `dead_letter`, which receives them, and `on_halt`, which hears of them.
+//! Callbacks about what goes wrong: `dead_letter`, which receives failures, and `on_halt` and `on_gap`, which hear of it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::delivery::Answers;
 use super::failure::{Failure, FailureKind, Stop};
+use super::resequence::Gap;
 use super::shared::Shared;
 use super::ticket::Pledge;
 use crate::event::{Rest, Why};
@@ -170,6 +171,59 @@ where
     }
 }
 
+/// Who hears of numbers that are missing.
+pub trait Gaps<E>: sealed::Gaps {
+    #[doc(hidden)]
+    const IS_WANTED: bool;
+
+    #[doc(hidden)]
+    fn tell(&mut self, gap: Gap) -> Result<(), E>;
+}
+
+/// Nobody.
+#[derive(Clone, Copy, Debug)]
+pub struct NoGaps;
+
+/// A closure.
+#[derive(Clone, Copy)]
+pub struct GapCall<G>(pub(super) G);
+
+impl<E> Gaps<E> for NoGaps {
+    const IS_WANTED: bool = false;
+
+    fn tell(&mut self, _: Gap) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<E, A, G> Gaps<E> for GapCall<G>
+where
+    A: Answers<E>,
+    G: FnMut(Gap) -> A,
+{
+    const IS_WANTED: bool = true;
+
+    fn tell(&mut self, gap: Gap) -> Result<(), E> {
+        (self.0)(gap).into_result()
+    }
+}
+
+/// All who hear of something.
+pub(super) trait Ears<E, I> {
+    fn tell_halt(&mut self, failure: &Failure<E, I>) -> Result<(), E>;
+    fn tell_gap(&mut self, gap: Gap) -> Result<(), E>;
+}
+
+impl<E, I, N: Halts<E, I>, M: Gaps<E>> Ears<E, I> for (N, M) {
+    fn tell_halt(&mut self, failure: &Failure<E, I>) -> Result<(), E> {
+        self.0.tell(failure)
+    }
+
+    fn tell_gap(&mut self, gap: Gap) -> Result<(), E> {
+        self.1.tell(gap)
+    }
+}
+
 /// What the ticket gets of an item that has no result.
 pub(super) struct End<E> {
     /// `None`: the item's own error, which a callback has in its hands.
@@ -239,6 +293,12 @@ impl<G> fmt::Debug for DeadLetter<G> {
     }
 }
 
+impl<G> fmt::Debug for GapCall<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GapCall")
+    }
+}
+
 impl<G> fmt::Debug for OnHalt<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OnHalt")
@@ -257,4 +317,8 @@ mod sealed {
     pub trait Halts {}
     impl Halts for super::NoHalts {}
     impl<G> Halts for super::OnHalt<G> {}
+
+    pub trait Gaps {}
+    impl Gaps for super::NoGaps {}
+    impl<G> Gaps for super::GapCall<G> {}
 }

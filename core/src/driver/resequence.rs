@@ -38,6 +38,18 @@ pub enum Resequenced<T, K = ()> {
     },
 }
 
+impl<T, K: Clone> Resequenced<T, K> {
+    /// The same with a reference to the item.
+    pub fn as_ref(&self) -> Resequenced<&T, K> {
+        match self {
+            Self::Item(item) => Resequenced::Item(item),
+            Self::Lost { first, last, key } => {
+                Resequenced::Lost { first: *first, last: *last, key: key.clone() }
+            }
+        }
+    }
+}
+
 /// Numbers that are missing, while something beyond them is in; both ends are among them. They are as they come over
 /// the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,16 +4,18 @@ use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
 use super::clock::MaybeClock;
 use super::failure::Failure;
-use super::items::Takers;
+use super::items::{Lent, LentGap, LentResult, Takers};
+use super::resequence::Resequenced;
 use super::shared::Shared;
+use super::stopping::Lost;
 use super::sync::AtomicWaker;
-use crate::Time;
+use crate::{SequenceError, Time};
 
 /// The results of a processor, as a stream: see [`Processor::results`](super::Processor::results).
 ///
@@ -46,17 +48,42 @@ impl<T, R, E, Q: Eq + Hash, I, C> Results<T, R, E, Q, I, C> {
 
 impl<T, R, E, Q: Eq + Hash, I, C> Unpin for Results<T, R, E, Q, I, C> {}
 
-impl<T, R, E, Q, I, C> Stream for Results<T, R, E, Q, I, C>
-where
-    R: Clone,
-    E: Clone,
-    Q: Eq + Hash,
-    I: Clone,
-    C: MaybeClock,
-{
-    type Item = Result<R, Failure<E, I>>;
+impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Results<T, R, E, Q, I, C> {
+    /// The same, with what a [sequenced](super::Builder::sequenced_with) processor gave up: each range of numbers in its
+    /// place. Where gaps are to [fail](crate::OnGap::Fail), their error is the last that comes out.
+    ///
+    /// Without it losses are passed over, and such an error is the end; [`join`](super::Processor::join) and
+    /// [`close`](super::Processor::close) tell it.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::executor::block_on;
+    /// use futures::future::join;
+    /// use futures::{StreamExt, stream};
+    /// use inorder::{OnGap, Processor, Resequenced, SequencerOptions};
+    ///
+    /// let numbers = SequencerOptions::new().gap(OnGap::Skip);
+    /// let (processor, driver) =
+    ///     Processor::builder(async |word: &str| Ok::<_, ()>(word.len())).sequenced_with(numbers).build();
+    /// let mut lengths = processor.results().expect("it is the only one").with_losses();
+    /// let work = async {
+    ///     for (seq, word) in [(2, "or"), (0, "to")] {
+    ///         drop(processor.enqueue_at(seq, word).await.expect("it is within the window"));
+    ///     }
+    ///     drop(processor);
+    ///     assert_eq!(lengths.next().await, Some(Ok(Resequenced::Item(Ok(2)))));
+    ///     assert_eq!(lengths.next().await, Some(Ok(Resequenced::Lost { first: 1, last: 1, key: () })));
+    ///     assert_eq!(lengths.next().await, Some(Ok(Resequenced::Item(Ok(2)))));
+    ///     assert_eq!(lengths.next().await, None);
+    /// };
+    /// block_on(join(driver, work));
+    /// ```
+    pub fn with_losses(self) -> WithLosses<T, R, E, Q, I, C> {
+        WithLosses(self)
+    }
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    /// The next that is lent; `None`: no more is.
+    fn poll_lent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Lent<R, E, I>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
@@ -76,30 +103,42 @@ where
                 let lent = items.iteration.next.take();
                 match &lent {
                     // what stops the processor is not held: nothing comes behind it
-                    Some(lent) if lent.is_fatal => {
-                        state.released(lent.handle);
+                    Some(lent) if lent.is_fatal() => {
+                        state.released(lent.handle());
                     }
-                    Some(lent) => items.iteration.last = Some(lent.handle),
+                    Some(lent) => items.iteration.last = Some(lent.handle()),
                     None => {}
                 }
                 // whoever asks now need not be woken
                 (lent, state.is_drained(), effects.taker.take())
             });
-        let Some(mut lent) = lent else {
+        let Some(lent) = lent else {
             self.is_over = is_drained;
             return if is_drained { Poll::Ready(None) } else { Poll::Pending };
         };
-        self.is_over = lent.is_fatal;
-        if let Some(pledge) = lent.pledge.take() {
-            // without anybody who holds the ticket nothing is cloned
-            if Arc::strong_count(&pledge) > 1 {
-                pledge.keep(lent.result.clone());
-                if let Some(waker) = pledge.waker() {
-                    waker.wake();
-                }
+        self.is_over = lent.is_fatal();
+        Poll::Ready(Some(lent))
+    }
+}
+
+impl<T, R, E, Q, I, C> Stream for Results<T, R, E, Q, I, C>
+where
+    R: Clone,
+    E: Clone,
+    Q: Eq + Hash,
+    I: Clone,
+    C: MaybeClock,
+{
+    type Item = Result<R, Failure<E, I>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match ready!(self.poll_lent(cx)) {
+                Some(Lent::Result(lent)) => return Poll::Ready(Some(handed_out(lent))),
+                Some(Lent::Gap(_)) => {}
+                None => return Poll::Ready(None),
             }
         }
-        Poll::Ready(Some(lent.result))
     }
 }
 
@@ -132,6 +171,66 @@ impl<T, R, E, Q: Eq + Hash, I, C> Drop for Results<T, R, E, Q, I, C> {
             }
             state.taking(false);
         });
+    }
+}
+
+/// A result, with a clone of it for its ticket.
+fn handed_out<R: Clone, E: Clone, I: Clone>(lent: LentResult<R, E, I>) -> Result<R, Failure<E, I>> {
+    if let Some(pledge) = lent.pledge {
+        // without anybody who holds the ticket nothing is cloned
+        if Arc::strong_count(&pledge) > 1 {
+            pledge.keep(lent.result.clone());
+            if let Some(waker) = pledge.waker() {
+                waker.wake();
+            }
+        }
+    }
+    lent.result
+}
+
+/// The results of a sequenced processor with what it gave up, as a stream: see [`Results::with_losses`].
+#[must_use = "streams do nothing unless polled"]
+pub struct WithLosses<T, R, E, Q: Eq + Hash, I, C>(Results<T, R, E, Q, I, C>);
+
+impl<T, R, E, Q, I, C> Stream for WithLosses<T, R, E, Q, I, C>
+where
+    R: Clone,
+    E: Clone,
+    Q: Eq + Hash,
+    I: Clone,
+    C: MaybeClock,
+{
+    type Item = Result<Resequenced<Result<R, Failure<E, I>>>, SequenceError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(ready!(self.0.poll_lent(cx)).map(|lent| match lent {
+            Lent::Result(lent) => Ok(Resequenced::Item(handed_out(lent))),
+            Lent::Gap(LentGap { lost: Lost { first, last }, is_fatal: false, .. }) => {
+                Ok(Resequenced::Lost { first, last, key: () })
+            }
+            Lent::Gap(LentGap { lost: Lost { first, last }, is_fatal: true, .. }) => {
+                Err(SequenceError::GapTimeout { first, last, key: () })
+            }
+        }))
+    }
+}
+
+impl<T, R, E, Q, I, C> FusedStream for WithLosses<T, R, E, Q, I, C>
+where
+    R: Clone,
+    E: Clone,
+    Q: Eq + Hash,
+    I: Clone,
+    C: MaybeClock,
+{
+    fn is_terminated(&self) -> bool {
+        self.0.is_over
+    }
+}
+
+impl<T, R, E, Q: Eq + Hash, I, C> fmt::Debug for WithLosses<T, R, E, Q, I, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WithLosses").field(&self.0).finish()
     }
 }
 

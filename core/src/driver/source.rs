@@ -15,7 +15,7 @@ use super::clock::{MaybeClock, NoClock, Timer};
 use super::key::Key;
 use super::letters::{Letters, NoReceiver};
 use super::spans::Span;
-use super::state::State;
+use super::state::{Failed, State};
 use super::trials::Trials;
 use crate::event::Why;
 use crate::{
@@ -203,8 +203,9 @@ where
             work.stage = Stage::Over;
             return Poll::Ready(None);
         };
-        let is_fatal =
-            can_fail && release.what == What::Failed && work.state.failed() == Some(release.handle);
+        let is_fatal = can_fail
+            && release.what == What::Failed
+            && work.state.failed() == Some(Failed::Item(release.handle));
         if is_fatal {
             // a panic may go through its destructor: then the failure comes out at the next poll
             work.lent = Some(release);

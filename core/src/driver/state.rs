@@ -31,7 +31,8 @@ use super::sync::{AtomicWaker, Mutex, MutexGuard};
 use crate::event::{Event, Rest, Why};
 use crate::{
     Arrival, Blocked, Checkpoint, Completion, Dispatcher, Handle, Lane, Options, OptionsError,
-    Outcome, PushError, Release, Resume, Run, Seq, Source, SourceOptions, Stats, Time,
+    Outcome, PushError, Release, Resume, Run, Seq, SequenceError, Source, SourceOptions, Stats,
+    Time,
 };
 
 /// What a driver keeps by slot, and what it does there when the dispatcher tells.
@@ -43,13 +44,27 @@ pub(super) trait Slots {
     /// The item failed for good and holds its key.
     fn halted(&mut self, handle: Handle);
     /// The item left without a result. `failed` is the item at the failed position.
-    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>);
+    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Failed>);
     /// The item was inside when all was stopped.
-    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>);
+    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Failed>);
     /// Nothing of the lane is left.
     fn lane_idle(&mut self, lane: Lane);
-    /// These numbers were given up.
+    /// These numbers were given up at the end.
     fn lost(&mut self, first: Seq, last: Seq);
+    /// These numbers are missing; the position of the first.
+    fn gap(&mut self, at: Seq, first: Seq, last: Seq);
+}
+
+/// What is at the failed position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    Item(Handle),
+    /// Numbers that did not come; the position of the first.
+    Gap {
+        at: Seq,
+        first: Seq,
+        last: Seq,
+    },
 }
 
 /// A ticket, and the item in whose handler or delivery it is waited for.
@@ -73,6 +88,8 @@ pub(super) struct State {
     drained: bool,
     /// Tickets that are waited for inside of what holds them up.
     vain: Vec<Vain>,
+    /// A number came, and now something else is due next.
+    is_due_changed: bool,
 }
 
 /// What a processor and its tickets share, whatever they are of: the state, and who drives it.
@@ -127,6 +144,7 @@ impl State {
             room: false,
             drained: false,
             vain: Vec::new(),
+            is_due_changed: false,
         }
     }
 
@@ -170,9 +188,16 @@ impl State {
         self.dispatcher.oldest(self.source)
     }
 
-    /// The item at the failed position.
-    pub(super) fn failed(&self) -> Option<Handle> {
-        self.dispatcher.failed(self.source)
+    /// What is at the failed position.
+    pub(super) fn failed(&self) -> Option<Failed> {
+        let item = Failed::Item(self.dispatcher.failed(self.source)?);
+        Some(match self.dispatcher.gap_error(self.source) {
+            Some((at, SequenceError::GapTimeout { first, last, .. })) => {
+                Failed::Gap { at, first, last }
+            }
+            Some((_, SequenceError::TooFar { .. } | SequenceError::SourceRestarted { .. }))
+            | None => item,
+        })
     }
 
     /// Whether only these, whose handlers or whose delivery wait for room, could make room.
@@ -230,7 +255,10 @@ impl State {
     }
 
     pub(super) fn push_at(&mut self, lane: Option<Lane>, seq: Seq) -> Result<Arrival, PushError> {
-        self.dispatcher.push_at(self.now, self.source, lane, seq)
+        let before = self.timeout();
+        let answer = self.dispatcher.push_at(self.now, self.source, lane, seq);
+        self.is_due_changed |= self.timeout() != before;
+        answer
     }
 
     pub(super) fn refuse(&mut self) {
@@ -369,6 +397,16 @@ impl State {
         self.dispatcher.poll_release(self.source)
     }
 
+    /// Whether the driver is to look when it is to be woken; asked once.
+    pub(super) fn take_due_changed(&mut self) -> bool {
+        mem::take(&mut self.is_due_changed)
+    }
+
+    /// Whether something is due at the time that was set last.
+    pub(super) fn is_due(&self) -> bool {
+        self.timeout().is_some_and(|due| due <= self.now)
+    }
+
     /// Whether there is room for those who wait; asked once.
     pub(super) fn take_room(&mut self) -> bool {
         mem::take(&mut self.room)
@@ -413,6 +451,7 @@ impl State {
             Event::Room { .. } => self.room = true,
             Event::LaneIdle { lane } => slots.lane_idle(lane),
             Event::Drained { .. } => self.drained = true,
+            Event::Gap { at, first, last, .. } => slots.gap(at, first, last),
             Event::Completed { .. } => {}
         }
     }

@@ -31,6 +31,19 @@ impl Bits {
         self.0[self.word(seq)] &= !(1 << (seq % WORD));
     }
 
+    /// Makes place for a larger window. Numbers from `first` to `last` may be in.
+    pub(super) fn widen(&mut self, capacity: usize, first: Seq, last: Seq) {
+        let mut wider = Self::new(capacity);
+        if wider.0.len() > self.0.len() {
+            for word in first / WORD..=last / WORD {
+                let at = word * WORD;
+                let place = wider.word(at);
+                wider.0[place] = self.0[self.word(at)];
+            }
+            *self = wider;
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.fill(0);
     }

@@ -31,7 +31,7 @@ impl Sequencer {
 
     /// The first range from `from` on that is missing before something that is in. `from` is not before the expected
     /// number.
-    pub(super) fn gap_from(&self, from: Seq) -> Option<(Seq, Seq)> {
+    pub(crate) fn gap_from(&self, from: Seq) -> Option<(Seq, Seq)> {
         let mut first = from;
         loop {
             if first >= self.top {
@@ -64,14 +64,19 @@ impl Sequencer {
 
     /// Gives up everything that is missing. False where that is an error.
     pub(super) fn give_up_all(&mut self) -> bool {
-        while let Some((first, last)) = self.gap_from(self.window.expected()) {
-            if self.options.policy() == OnGap::Fail {
-                self.fail_at_gap((first, last));
-                return false;
-            }
-            self.give_up(first, last);
-        }
+        while self.give_up_first() {}
         self.open = None;
+        self.is_open()
+    }
+
+    /// Gives up what is missing first. False where nothing is, or that is an error.
+    pub(super) fn give_up_first(&mut self) -> bool {
+        let Some((first, last)) = self.gap_from(self.window.expected()) else { return false };
+        if self.options.policy() == OnGap::Fail {
+            self.fail_at_gap((first, last));
+            return false;
+        }
+        self.give_up(first, last);
         true
     }
 
@@ -133,6 +138,18 @@ impl Sequencer {
                 self.events.push_back(SequencerEvent::Gap { first, last });
             }
         }
+    }
+
+    /// When the expected number is given up, or is an error.
+    pub(crate) fn gives_up_at(&self) -> Option<Time> {
+        let span = self.options.gap_timeout?;
+        self.open.map(|open| open.since.after(span))
+    }
+
+    /// Takes nothing in any more, and gives nothing up.
+    pub(crate) fn abandon(&mut self) {
+        self.open = None;
+        self.is_ended = true;
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), but one thing only. To be called where that is due.

@@ -324,6 +324,14 @@ impl Sequencer {
         self.window.first_in(self.window.expected(), self.top).is_some()
     }
 
+    /// As [`end`](Self::end), but what is missing only before something that was restored is not given up: nobody waits
+    /// for it.
+    pub(crate) fn end_held(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        while self.is_open() && self.holds_any() && self.give_up_first() {}
+        self.abandon();
+    }
+
     /// Lets a number leave that is in and in order, before those below it too. False where it is not.
     #[inline]
     pub(crate) fn leave(&mut self, seq: Seq) -> bool {
@@ -338,6 +346,38 @@ impl Sequencer {
     /// The number, as [`next`](Self::next) says it, of one of the wire that is in.
     pub(crate) fn unwrapped(&self, wire: Seq) -> Seq {
         self.place(wire).unwrap_or(self.window.next())
+    }
+
+    /// Changes the window. What is in stays in.
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.options = self.options.capacity(capacity);
+        self.window.set_capacity(capacity);
+    }
+
+    /// The first number from `from` on that is in, and in order.
+    pub(crate) fn first_in_order(&self, from: Seq) -> Option<Seq> {
+        self.window.first_in(from.max(self.window.next()), self.window.expected())
+    }
+
+    /// What was given up first and not told yet, whatever is before it. Not as it comes over the wire.
+    pub(crate) fn first_lost(&self) -> Option<(Seq, Seq)> {
+        self.lost.front().copied()
+    }
+
+    pub(crate) fn pop_lost(&mut self) -> Option<(Seq, Seq)> {
+        self.lost.pop_front()
+    }
+
+    /// What is told at once.
+    pub(crate) fn pop_event(&mut self) -> Option<SequencerEvent> {
+        self.events.pop_front()
+    }
+
+    /// The error behind which nothing leaves, whatever is before it; told once.
+    pub(crate) fn take_error(&mut self) -> Option<SequenceError> {
+        let End::Failed(error) = self.end else { return None };
+        self.end = End::Told;
+        Some(error)
     }
 
     /// Whether a new run waits until the old one has left.
@@ -431,7 +471,7 @@ impl Sequencer {
         self.open.map(|open| (self.wrap.wire(open.at), open.since))
     }
 
-    fn on_wire(&self, (first, last): (Seq, Seq)) -> (Seq, Seq) {
+    pub(crate) fn on_wire(&self, (first, last): (Seq, Seq)) -> (Seq, Seq) {
         (self.wrap.wire(first), self.wrap.wire(last))
     }
 }

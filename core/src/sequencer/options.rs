@@ -17,7 +17,7 @@ use crate::options::{DEFAULT_CAPACITY, OptionsError, check_limit, check_span};
 ///     "capacity must be from 1 to 64 with wrap 8, not 65",
 /// );
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct SequencerOptions {
     /// `None`: the first number that is seen.
@@ -156,7 +156,17 @@ impl SequencerOptions {
     /// Whether it takes a clock to do what these say.
     #[must_use]
     pub fn has_time_limit(&self) -> bool {
-        self.gap_timeout.is_some() || self.gap_warning.is_some_and(|warning| !warning.is_zero())
+        self.timed_option().is_some()
+    }
+
+    /// The option because of which it takes a clock.
+    pub(crate) fn timed_option(&self) -> Option<&'static str> {
+        let is_warned_later = self.gap_warning.is_some_and(|warning| !warning.is_zero());
+        if self.gap_timeout.is_some() {
+            Some("gap_timeout")
+        } else {
+            is_warned_later.then_some("gap_warning")
+        }
     }
 
     /// As [`check`](Self::check), where there is nothing but a start and a capacity.
@@ -174,6 +184,23 @@ impl SequencerOptions {
             Some(&(name, _)) => Err(OptionsError::Unused { name, place }),
             None => self.check(),
         }
+    }
+
+    /// As [`check`](Self::check), for a source of a dispatcher with a window of so many numbers.
+    pub(crate) fn check_source(&self, capacity: usize) -> Result<(), OptionsError> {
+        let place = "a source of the dispatcher";
+        if self.restart != OnRestart::Ignore {
+            return Err(OptionsError::Unused { name: "restart", place });
+        }
+        match self.capacity {
+            Some(_) => Err(OptionsError::Unused { name: "capacity", place }),
+            None => self.capacity(capacity).check(),
+        }
+    }
+
+    /// The largest window that is allowed, where numbers wrap.
+    pub(crate) fn most_capacity(&self) -> Option<usize> {
+        self.wrap.map(quarter)
     }
 
     pub(super) fn policy(&self) -> OnGap {

@@ -48,6 +48,8 @@ pub struct Window<R = Bits> {
     /// For each number from `next` on whether it is in: arrived and not left.
     ring: R,
     capacity: u64,
+    /// The most that the capacity ever was: what is in may be that far ahead.
+    width: u64,
     next: Seq,
     expected: Seq,
     len: usize,
@@ -87,7 +89,7 @@ impl Window {
     pub(crate) fn leave(&mut self, seq: Seq) -> bool {
         if seq < self.next
             || seq >= self.expected
-            || seq - self.next >= self.capacity
+            || seq - self.next >= self.width
             || !self.is_in(seq)
         {
             return false;
@@ -101,6 +103,16 @@ impl Window {
         }
         self.pass_holes();
         true
+    }
+
+    /// Changes how far ahead numbers are admitted. What is in stays in.
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity as u64;
+        if self.capacity > self.width {
+            let last = self.window_end() - 1;
+            self.ring.widen(capacity, self.next, last);
+            self.width = self.capacity;
+        }
     }
 
     /// Forgets everything, and goes on from `first` with so many in from there on: fewer than a word of bits.
@@ -119,7 +131,8 @@ impl<R: Ring> Window<R> {
     #[inline(always)]
     pub(crate) fn over(ring: R, options: SequencerOptions) -> Self {
         let (start, capacity) = (options.start.unwrap_or(0), options.effective_capacity());
-        Self { ring, capacity: capacity as u64, next: start, expected: start, len: 0, holes: false }
+        let capacity = capacity as u64;
+        Self { ring, capacity, width: capacity, next: start, expected: start, len: 0, holes: false }
     }
 
     /// What it is over.
@@ -174,13 +187,13 @@ impl<R: Ring> Window<R> {
         let is_late = seq < self.expected;
         if seq < self.next {
             Insert::Late
-        } else if seq - self.next >= self.capacity || seq == Seq::MAX {
-            // the last number there is stays out, so that one more than a number is a number
-            if is_late { Insert::Late } else { Insert::TooFar }
-        } else if self.is_in(seq) {
+        } else if seq - self.next < self.width && self.is_in(seq) {
             Insert::Duplicate
         } else if is_late {
             Insert::Late
+        } else if seq - self.next >= self.capacity || seq == Seq::MAX {
+            // the last number there is stays out, so that one more than a number is a number
+            Insert::TooFar
         } else if seq == self.expected {
             Insert::Ready
         } else {
@@ -249,7 +262,7 @@ impl<R: Ring> Window<R> {
     /// The least size of an array in which the place of each number in the window is its remainder: a power of two.
     #[must_use]
     pub fn span(&self) -> usize {
-        self.capacity.next_power_of_two() as usize
+        self.width.next_power_of_two() as usize
     }
 
     /// Moves `next` past what has left out of turn or was given up.
@@ -278,10 +291,10 @@ impl<R: Ring> Window<R> {
         self.ring.is_in(seq)
     }
 
-    /// One more than the last number of the window.
+    /// One more than the last number that may be in.
     #[inline]
     fn window_end(&self) -> Seq {
-        self.next.saturating_add(self.capacity)
+        self.next.saturating_add(self.width)
     }
 }
 

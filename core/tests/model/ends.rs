@@ -38,6 +38,8 @@ impl Naive {
             | Stage::Halted
             | Stage::Settled(_)
             | Stage::Lent(_)
+            | Stage::Lost
+            | Stage::LostLent
             | Stage::Detached => {
                 self.counts.stale += 1;
                 Completion::Stale

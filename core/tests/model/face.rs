@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use inorder::{
-    Arrival, Event, Handle, Insert, Lane, PushError, Release, Seq, Source, Time, What, Why,
-};
+use inorder::{Handle, Lane, PushError, Release, Seq, Source, Time, What, Why};
 
 use crate::naive::{Cut, Item, Naive, Phase, SourceModel, Stage, Verdict};
-use crate::numbers::Numbers;
+use crate::numbers::{Numbering, Numbers};
 use crate::progress::Progress;
 
 impl Naive {
@@ -21,7 +19,7 @@ impl Naive {
         &mut self,
         keyed: bool,
         acknowledged: bool,
-        start: Option<Seq>,
+        numbering: Option<Numbering>,
         given: Option<Source>,
     ) -> bool {
         let Some(id) = given.filter(|_| self.phase == Phase::Open) else {
@@ -41,8 +39,7 @@ impl Naive {
             cut: Cut::Nowhere,
             failed: None,
             next_seq: 0,
-            numbers: start.map(|start| Numbers::new(start, self.config.capacity)),
-            missing_since: self.now,
+            numbers: numbering.map(|numbering| Numbers::new(numbering, self.config.capacity)),
             last_start: 0,
         });
         is_new
@@ -81,50 +78,6 @@ impl Naive {
         Ok(())
     }
 
-    /// The arrival has the handle that was given, where it has one.
-    pub(crate) fn push_at(
-        &mut self,
-        id: Source,
-        lane: Option<Lane>,
-        seq: Seq,
-        given: Option<Handle>,
-    ) -> Result<Arrival, PushError> {
-        let index = self.accepting(id)?;
-        let Some(numbers) = &mut self.sources[index].numbers else {
-            return Err(PushError::Numbering);
-        };
-        let look = numbers.look(seq);
-        match look {
-            Insert::Duplicate => {
-                self.counts.duplicate += 1;
-                return Ok(Arrival::Duplicate);
-            }
-            Insert::Late => {
-                self.counts.late += 1;
-                return Ok(Arrival::Late);
-            }
-            Insert::TooFar => {
-                self.sources[index].starved = true;
-                return Ok(Arrival::TooFar);
-            }
-            Insert::Restored => {
-                self.counts.restored += 1;
-                return Ok(Arrival::Restored);
-            }
-            Insert::Suspect => unreachable!("without restarts"),
-            Insert::Ready | Insert::Held => numbers.arrive(seq),
-        }
-        let is_first_early =
-            !self.items.iter().any(|item| item.source == index && item.turn.is_none());
-        if is_first_early {
-            self.sources[index].missing_since = self.now;
-        }
-        self.accept(index, seq, lane, given, Stage::Early, None);
-        self.bring_in_order(index);
-        let handle = given.unwrap_or(Handle::from_bits(u64::MAX));
-        Ok(if look == Insert::Ready { Arrival::Ready(handle) } else { Arrival::Held(handle) })
-    }
-
     pub(crate) fn reject(&mut self, handle: Handle) -> bool {
         let Some(at) = self.look_up(handle) else { return false };
         let waits = matches!(self.items[at].stage, Stage::Early | Stage::Queued);
@@ -157,6 +110,8 @@ impl Naive {
             | Stage::HandingOver
             | Stage::Settled(_)
             | Stage::Lent(_)
+            | Stage::Lost
+            | Stage::LostLent
             | Stage::Detached => false,
         };
         self.refresh_line();
@@ -166,12 +121,15 @@ impl Naive {
     /// The item whose result comes out next, if it is there and none is lent.
     pub(crate) fn next_result(&self, id: Source) -> Option<usize> {
         let index = self.open_source_of(id)?;
-        let is_lent = |item: &Item| item.source == index && matches!(item.stage, Stage::Lent(_));
+        let is_lent = |item: &Item| {
+            item.source == index && matches!(item.stage, Stage::Lent(_) | Stage::LostLent)
+        };
         if self.items.iter().any(is_lent) {
             return None;
         }
         let is_result = |at: &usize| {
-            matches!(self.items[*at].stage, Stage::Settled(Verdict::Ok | Verdict::Failed))
+            let stage = self.items[*at].stage;
+            matches!(stage, Stage::Settled(Verdict::Ok | Verdict::Failed) | Stage::Lost)
         };
         if self.config.ordered {
             return self.head(index).filter(is_result);
@@ -179,8 +137,12 @@ impl Naive {
         self.order(index).into_iter().filter(is_result).min_by_key(|at| self.items[*at].settled)
     }
 
-    pub(crate) fn poll_release(&mut self, id: Source) -> Option<Release> {
+    /// What stands for numbers that were given up has the handle that was given.
+    pub(crate) fn poll_release(&mut self, id: Source, given: Option<Handle>) -> Option<Release> {
         let at = self.next_result(id)?;
+        if self.items[at].stage == Stage::Lost {
+            return Some(self.lend_lost(at, given));
+        }
         let item = &mut self.items[at];
         let Stage::Settled(verdict) = item.stage else { return None };
         item.stage = Stage::Lent(verdict);
@@ -190,11 +152,15 @@ impl Naive {
 
     pub(crate) fn released(&mut self, handle: Handle) -> bool {
         let Some(source) = self.lent(handle) else { return false };
-        if self.sources[source].cut != Cut::Everything {
-            let at = self.find(handle).expect("it is lent");
-            self.note_completed(at);
+        let at = self.find(handle).expect("it is lent");
+        if self.items[at].stage == Stage::LostLent {
+            self.remove(handle);
+        } else {
+            if self.sources[source].cut != Cut::Everything {
+                self.note_completed(at);
+            }
+            self.leave(handle);
         }
-        self.leave(handle);
         if self.config.ordered {
             self.pass_heads(source);
         }
@@ -206,10 +172,12 @@ impl Naive {
         let Some(source) = self.lent(handle) else { return false };
         self.cut_off(handle);
         let mut held: Vec<&Item> = self.items.iter().filter(|item| item.source == source).collect();
-        held.retain(|item| matches!(item.stage, Stage::Settled(Verdict::Ok | Verdict::Failed)));
+        held.retain(|item| {
+            matches!(item.stage, Stage::Settled(Verdict::Ok | Verdict::Failed) | Stage::Lost)
+        });
         held.sort_by_key(|item| item.settled);
-        for handle in held.iter().map(|item| item.handle).collect::<Vec<_>>() {
-            self.pass(handle);
+        for (handle, stage) in held.iter().map(|it| (it.handle, it.stage)).collect::<Vec<_>>() {
+            if stage == Stage::Lost { self.drop_lost(handle) } else { self.pass(handle) }
         }
         self.remove(handle);
         self.note_drained(source);
@@ -254,9 +222,17 @@ impl Naive {
         if concurrency == 0 || capacity < concurrency {
             return false;
         }
+        let before = self.config.capacity;
         (self.config.concurrency, self.config.capacity) = (concurrency, capacity);
         for index in self.open_sources() {
-            if self.in_flight(index) < capacity {
+            let is_told = match &mut self.sources[index].numbers {
+                None => self.in_flight(index) < capacity,
+                Some(numbers) => {
+                    numbers.capacity = capacity as u64;
+                    capacity > before
+                }
+            };
+            if is_told {
                 self.tell_starved(index);
             }
         }
@@ -265,11 +241,11 @@ impl Naive {
 
     // helpers
 
-    fn accepting(&self, id: Source) -> Result<usize, PushError> {
+    pub(crate) fn accepting(&self, id: Source) -> Result<usize, PushError> {
         self.open_source_of(id).filter(|index| !self.sources[*index].ended).ok_or(PushError::Closed)
     }
 
-    fn accept(
+    pub(crate) fn accept(
         &mut self,
         source: usize,
         seq: Seq,
@@ -287,33 +263,13 @@ impl Naive {
 
     fn lent(&mut self, handle: Handle) -> Option<usize> {
         let at = self.look_up(handle)?;
-        matches!(self.items[at].stage, Stage::Lent(_)).then(|| self.items[at].source)
-    }
-
-    /// What has arrived and has nothing missing before it comes in order, number by number.
-    pub(crate) fn bring_in_order(&mut self, index: usize) {
-        while let Some(expected) = self.sources[index].numbers.as_ref().map(Numbers::expected) {
-            let due =
-                |item: &Item| item.source == index && item.turn.is_none() && item.seq < expected;
-            let due = (0..self.items.len()).filter(|at| due(&self.items[*at]));
-            let Some(at) = due.min_by_key(|at| self.items[*at].seq) else { break };
-            self.sources[index].missing_since = self.now;
-            self.items[at].turn = Some(self.tick());
-            if self.items[at].stage == Stage::Early {
-                self.items[at].stage = Stage::Queued;
-            }
-            self.pass_heads(index);
-        }
-        self.refresh_line();
+        let is_lent = matches!(self.items[at].stage, Stage::Lent(_) | Stage::LostLent);
+        is_lent.then(|| self.items[at].source)
     }
 
     pub(crate) fn end_source(&mut self, index: usize) {
-        while self.sources[index].cut == Cut::Nowhere {
-            let Some(numbers) = &mut self.sources[index].numbers else { break };
-            let Some((first, last)) = numbers.first_missing() else { break };
-            numbers.give_up(first, last);
-            self.events.push(Event::Lost { source: self.sources[index].id, first, last });
-            self.bring_in_order(index);
+        if !self.sources[index].ended {
+            self.end_numbers(index);
         }
         self.sources[index].ended = true;
         self.tell_starved(index);

@@ -113,6 +113,12 @@ impl Naive {
         self.note_drained(index);
     }
 
+    /// As the failure of an item.
+    pub(crate) fn cut_off_at_gap(&mut self, index: usize, first: Seq, handle: Handle) {
+        self.sources[index].failed = Some(handle);
+        self.cut_off_at(index, first, Some(handle));
+    }
+
     fn cut_off_at(&mut self, index: usize, position: Seq, failed: Option<Handle>) {
         let ordered = self.config.ordered;
         let source = &mut self.sources[index];
@@ -134,7 +140,12 @@ impl Naive {
                 Stage::Settled(verdict) if ordered || matches!(verdict, Verdict::Nothing(_)) => {
                     self.pass(item.handle);
                 }
-                Stage::Settled(_) | Stage::Lent(_) | Stage::Detached => {}
+                Stage::Lost if ordered => self.drop_lost(item.handle),
+                Stage::Settled(_)
+                | Stage::Lent(_)
+                | Stage::Lost
+                | Stage::LostLent
+                | Stage::Detached => {}
             }
         }
         for other in self.open_sources() {
@@ -191,7 +202,9 @@ impl Naive {
     pub(crate) fn leave(&mut self, handle: Handle) {
         self.counts.released += 1;
         let source = self.remove(handle).source;
-        if self.in_flight(source) < self.config.capacity {
+        // who gives the numbers waits for the window to move
+        let has_numbers = self.sources[source].numbers.is_some();
+        if has_numbers || self.in_flight(source) < self.config.capacity {
             self.tell_starved(source);
         }
     }
@@ -212,7 +225,7 @@ impl Naive {
         if source.failed == Some(handle) {
             source.failed = None;
         }
-        if let Some(numbers) = &mut source.numbers {
+        if let Some(numbers) = source.numbers.as_mut().filter(|_| item.stage.is_item()) {
             numbers.leave(item.seq);
         }
         item
@@ -226,7 +239,8 @@ impl Naive {
 
     pub(crate) fn note_drained(&mut self, source: usize) {
         let state = &self.sources[source];
-        if state.open && state.ended && self.in_flight(source) == 0 {
+        let is_empty = self.in_flight(source) == 0 && self.order(source).is_empty();
+        if state.open && state.ended && is_empty {
             self.sources[source].open = false;
             self.events.push(Event::Drained { source: self.sources[source].id });
             self.note_over();

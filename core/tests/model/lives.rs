@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inorder::{Checkpoint, Seq, Source};
 
+use crate::numbers::Numbering;
+
 type Checked = Result<(), String>;
 
 /// All that was ever done of a source, in whatever life.
 #[derive(Clone, Debug, Default)]
 struct Lineage {
     /// `None` where the source gives the numbers.
-    start: Option<Seq>,
+    numbering: Option<Numbering>,
     completed: BTreeSet<Seq>,
     given_up: BTreeSet<Seq>,
 }
@@ -20,6 +22,7 @@ struct Lineage {
 #[derive(Clone, Debug)]
 struct Life {
     lineage: usize,
+    numbering: Option<Numbering>,
     /// What it goes on from.
     base: Checkpoint,
     completed: BTreeSet<Seq>,
@@ -38,11 +41,11 @@ fn holds(is: bool, rule: &str, seq: Seq) -> Checked {
 }
 
 impl Lives {
-    pub(crate) fn opened(&mut self, source: Source, start: Option<Seq>) {
-        self.lineages.push(Lineage { start, ..Lineage::default() });
+    pub(crate) fn opened(&mut self, source: Source, numbering: Option<Numbering>) {
+        self.lineages.push(Lineage { numbering, ..Lineage::default() });
         let lineage = self.lineages.len() - 1;
         let base = Checkpoint::default();
-        self.now.insert(source, Life { lineage, base, completed: BTreeSet::new() });
+        self.now.insert(source, Life { lineage, numbering, base, completed: BTreeSet::new() });
     }
 
     /// The life of a source is over: where it began, and what is stored of it.
@@ -50,10 +53,10 @@ impl Lives {
     pub(crate) fn crashed(
         &mut self,
         source: Source,
-    ) -> Option<(Option<Seq>, Option<(usize, Checkpoint)>)> {
+    ) -> Option<(Option<Numbering>, Option<(usize, Checkpoint)>)> {
         let lineage = self.now.remove(&source)?.lineage;
         let stored = self.stored.iter().rfind(|stored| stored.0 == lineage);
-        Some((self.lineages[lineage].start, stored.cloned()))
+        Some((self.lineages[lineage].numbering, stored.cloned()))
     }
 
     pub(crate) fn store(&mut self, source: Source, checkpoint: Checkpoint) {
@@ -108,8 +111,16 @@ impl Lives {
         let base = life.base.position();
         holds(checkpoint.position() >= base, "the position goes back", base.unwrap_or(0))?;
         // what is below the base was looked at in an earlier life
-        let from = base.map_or(lineage.start.unwrap_or(0), |position| position + 1);
-        for seq in from..checkpoint.position().map_or(from, |position| position + 1) {
+        let first = match life.numbering {
+            // the first that was seen is the first, and below the position it is completed
+            Some(Numbering { start: None, .. }) => {
+                life.completed.first().copied().unwrap_or(Seq::MAX)
+            }
+            Some(Numbering { start: Some(start), .. }) => start,
+            None => 0,
+        };
+        let from = base.map_or(first, |position| position + 1);
+        for seq in from..checkpoint.position().map_or(0, |position| position + 1) {
             let is_done = lineage.completed.contains(&seq) || lineage.given_up.contains(&seq);
             holds(is_done, "the position passes what is not done", seq)?;
         }

@@ -38,6 +38,9 @@ pub(crate) enum Stage {
     Settled(Verdict),
     Lent(Verdict),
     Detached,
+    /// No item: numbers that were given up.
+    Lost,
+    LostLent,
 }
 
 impl Stage {
@@ -50,8 +53,18 @@ impl Stage {
             | Self::HandingOver
             | Self::Halted
             | Self::Detached => true,
-            Self::Early | Self::Queued | Self::Settled(_) | Self::Lent(_) => false,
+            Self::Early
+            | Self::Queued
+            | Self::Settled(_)
+            | Self::Lent(_)
+            | Self::Lost
+            | Self::LostLent => false,
         }
+    }
+
+    /// Whether there is an item.
+    pub(crate) fn is_item(self) -> bool {
+        !matches!(self, Self::Lost | Self::LostLent)
     }
 }
 
@@ -60,6 +73,8 @@ pub(crate) struct Item {
     pub(crate) handle: Handle,
     pub(crate) source: usize,
     pub(crate) seq: Seq,
+    /// Of numbers that were given up the last.
+    pub(crate) last: Seq,
     pub(crate) lane: Option<Lane>,
     pub(crate) accepted: Time,
     pub(crate) stage: Stage,
@@ -89,6 +104,7 @@ impl Item {
             handle,
             source,
             seq,
+            last: seq,
             lane: None,
             accepted,
             stage: Stage::Early,
@@ -135,7 +151,6 @@ pub(crate) struct SourceModel {
     pub(crate) failed: Option<Handle>,
     pub(crate) next_seq: Seq,
     pub(crate) numbers: Option<Numbers>,
-    pub(crate) missing_since: Time,
     pub(crate) last_start: u64,
 }
 
@@ -192,6 +207,7 @@ pub(crate) struct Counts {
     pub(crate) late: u64,
     pub(crate) duplicate: u64,
     pub(crate) stale: u64,
+    pub(crate) lost: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -202,6 +218,8 @@ pub(crate) struct Naive {
     pub(crate) sources: Vec<SourceModel>,
     line: Vec<Key>,
     pub(crate) events: Vec<Event>,
+    /// What was given up, whether that is told or comes out.
+    pub(crate) given_up: Vec<(Source, Seq, Seq)>,
     pub(crate) counts: Counts,
     pub(crate) now: Time,
     pub(crate) phase: Phase,
@@ -217,6 +235,7 @@ impl Naive {
             sources: Vec::new(),
             line: Vec::new(),
             events: Vec::new(),
+            given_up: Vec::new(),
             counts: Counts::default(),
             now: Time::from_micros(0),
             phase: Phase::Open,
@@ -262,6 +281,7 @@ impl Naive {
         self.items
             .iter()
             .filter(|item| item.source == source && item.stage != Stage::Detached)
+            .filter(|item| item.stage.is_item())
             .count()
     }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use inorder::{
     Arrival, Checkpoint, Completion, Dispatcher, Event, Handle, Lane, Outcome, PushError, Resume,
-    Seq, Source, SourceOptions, Stats, Time,
+    Source, SourceOptions, Time, What,
 };
 
 use crate::config::Config;
 use crate::lives::Lives;
 use crate::naive::{Naive, Stage};
-use crate::numbers::Numbers;
+use crate::numbers::{Numbering, Numbers};
 use crate::progress::Done;
 use crate::steps::{Act, Step, Stray};
 use crate::watch::Watch;
@@ -32,9 +32,9 @@ pub(crate) struct Pair {
     lent: Vec<Handle>,
 }
 
-type Checked = Result<(), String>;
+pub(crate) type Checked = Result<(), String>;
 
-fn same<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Checked {
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Checked {
     if got == expected { Ok(()) } else { Err(format!("{what}: {got:?}, not {expected:?}")) }
 }
 
@@ -84,8 +84,8 @@ impl Pair {
         // a source that is drained is picked now and then: it is not known any more
         let source = |number: usize| pick(&self.sources, number);
         match act {
-            Act::Open { keyed, acknowledged, start } => {
-                return self.open(keyed, acknowledged, start).map(drop);
+            Act::Open { keyed, acknowledged, numbering } => {
+                return self.open(keyed, acknowledged, numbering).map(drop);
             }
             Act::Push { source: number, lane, raises } => {
                 let Some(id) = source(number) else { return Ok(()) };
@@ -122,13 +122,11 @@ impl Pair {
                 return self.undeliver(handle);
             }
             Act::Cancel { item } => {
-                let live: Vec<Handle> = self.naive.items.iter().map(|item| item.handle).collect();
-                let Some(handle) = pick(&live, item) else { return Ok(()) };
+                let Some(handle) = pick(&self.live(), item) else { return Ok(()) };
                 return self.cancel(handle);
             }
             Act::Reject { item } => {
-                let live: Vec<Handle> = self.naive.items.iter().map(|item| item.handle).collect();
-                let Some(handle) = pick(&live, item) else { return Ok(()) };
+                let Some(handle) = pick(&self.live(), item) else { return Ok(()) };
                 return self.reject(handle);
             }
             Act::Stray { handle, attempt, command } => {
@@ -137,6 +135,10 @@ impl Pair {
                     Stray::Bits(bits) => Some(Handle::from_bits(bits)),
                 };
                 let Some(handle) = handle else { return Ok(()) };
+                // what stands for numbers that were given up has a handle that the model does not know yet
+                if self.dispatcher.seq_of(handle).is_some() && self.naive.find(handle).is_none() {
+                    return Ok(());
+                }
                 return match command {
                     0 => self.complete(handle, attempt, Outcome::Ok),
                     1 => self.complete(handle, attempt, Outcome::FAILED),
@@ -240,20 +242,22 @@ impl Pair {
         &mut self,
         keyed: bool,
         acknowledged: bool,
-        start: Option<Seq>,
+        numbering: Option<Numbering>,
     ) -> Result<Option<Source>, String> {
         let mut options = SourceOptions::new().keyed(keyed).acknowledged(acknowledged);
-        if let Some(start) = start {
-            options = options.sequenced(start);
+        if let Some(numbering) = numbering {
+            options = options
+                .sequenced_with(numbering.options())
+                .losses_come_out(numbering.losses_come_out);
         }
         let given = self.dispatcher.open_source(options);
         self.sources.extend(given);
         if let Some(id) = given {
             self.watch.opened(id, acknowledged);
-            self.lives.opened(id, start);
+            self.lives.opened(id, numbering);
         }
         // the model agrees where it is closed when none is given, and the source is new
-        let agrees = self.naive.open_source(keyed, acknowledged, start, given);
+        let agrees = self.naive.open_source(keyed, acknowledged, numbering, given);
         same("opened", &agrees, &true).map(|()| given)
     }
 
@@ -263,8 +267,8 @@ impl Pair {
         let last: Vec<_> = last.iter().filter_map(|id| self.lives.crashed(*id)).collect();
         let (config, lives) = (self.naive.config, std::mem::take(&mut self.lives));
         *self = Self { lives, ..Self::new(config) };
-        for (start, stored) in last {
-            let given = self.open(false, true, start)?;
+        for (numbering, stored) in last {
+            let given = self.open(false, true, numbering)?;
             if let (Some(id), Some(stored)) = (given, stored) {
                 self.restore_one(id, stored, false)?;
             }
@@ -291,6 +295,11 @@ impl Pair {
             self.lives.restored(id, (lineage, checkpoint));
         }
         Ok(())
+    }
+
+    fn live(&self) -> Vec<Handle> {
+        let items = self.naive.items.iter().filter(|item| item.stage.is_item());
+        items.map(|item| item.handle).collect()
     }
 
     fn handle_timeout(&mut self, now: Time) {
@@ -340,8 +349,10 @@ impl Pair {
             .iter()
             .find(|source| source.id == id)
             .and_then(|source| source.numbers.as_ref());
-        let next = next.map_or(0, Numbers::next);
-        let seq = next.saturating_add(ahead).saturating_sub(behind);
+        let next_number = next.map_or(0, Numbers::next);
+        let seq = next_number.saturating_add(ahead).saturating_sub(behind);
+        let seq = next.map_or(seq, |numbers| numbers.wire(seq));
+        let unwrapped = next.and_then(|numbers| numbers.seq_of(seq)).unwrap_or(seq);
         let got = self.dispatcher.push_at(self.said, id, lane, seq);
         let handle = match got {
             Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => Some(handle),
@@ -351,7 +362,7 @@ impl Pair {
         let expected = self.naive.push_at(id, lane, seq, handle);
         same("push_at", &got, &expected)?;
         if got == Ok(Arrival::Restored) {
-            self.lives.answered_restored(id, seq)?;
+            self.lives.answered_restored(id, unwrapped)?;
         }
         self.watch.offered(id, got.err());
         match handle {
@@ -369,6 +380,7 @@ impl Pair {
     ) -> Checked {
         self.handles.push(handle);
         let seq = self.dispatcher.seq_of(handle).ok_or("it has no number")?;
+        self.watch.slots_in_use(self.naive.items.len() + 1 - self.live().len());
         self.watch.accepted(handle, id, seq, lane)?;
         if raises { self.reject(handle) } else { Ok(()) }
     }
@@ -398,12 +410,15 @@ impl Pair {
     }
 
     fn lend(&mut self, id: Source) -> Result<Option<Handle>, String> {
-        let expected = self.naive.poll_release(id);
         let got = self.dispatcher.poll_release(id);
+        let expected = self.naive.poll_release(id, got.map(|release| release.handle));
         same("poll_release", &got, &expected)?;
         let Some(release) = got else { return Ok(None) };
         self.lent.push(release.handle);
         self.watch.lent(id, release)?;
+        if matches!(release.what, What::Lost { .. } | What::GapTimeout { .. }) {
+            self.handles.push(release.handle);
+        }
         Ok(Some(release.handle))
     }
 
@@ -418,11 +433,13 @@ impl Pair {
 
     fn undeliver(&mut self, handle: Handle) -> Checked {
         self.naive.at(self.said);
+        let at = self.naive.find(handle).map(|at| self.naive.items[at].source);
+        let source = at.map(|index| self.naive.sources[index].id);
         let expected = self.naive.undelivered(handle);
         let got = self.dispatcher.undelivered(self.said, handle);
         same("undelivered", &got, &expected)?;
         self.lent.retain(|other| *other != handle);
-        if got { self.watch.undelivered(handle) } else { Ok(()) }
+        if got { self.watch.undelivered(source, handle) } else { Ok(()) }
     }
 
     /// As a driver does it: events until there is none, one start, and again.
@@ -431,14 +448,14 @@ impl Pair {
             let got: Vec<_> = std::iter::from_fn(|| self.dispatcher.poll_event()).collect();
             let expected = std::mem::take(&mut self.naive.events);
             same("events", &got, &expected)?;
+            for (source, first, last) in self.naive.given_up.drain(..) {
+                self.lives.given_up(source, first, last);
+            }
             for event in &got {
                 self.watch.event(*event)?;
                 if let Event::Completed { handle } = *event {
                     let (source, seq) = self.watch.place_of(handle)?;
                     self.lives.completed(source, seq);
-                }
-                if let Event::Lost { source, first, last } = *event {
-                    self.lives.given_up(source, first, last);
                 }
                 if let Event::Left { handle, .. } = event {
                     self.lent.retain(|other| other != handle);
@@ -470,7 +487,11 @@ impl Pair {
             same("wants_one", &dispatcher.wants_one(id), &(naive.wants(id) > 0))?;
             same("is_full", &dispatcher.is_full(id), &naive.is_full(id))?;
             same("oldest", &dispatcher.oldest(id), &naive.oldest(id))?;
-            same("failed", &dispatcher.failed(id), &naive.failed(id))?;
+            let gap_error = naive.gap_error(id);
+            same("gap_error", &dispatcher.gap_error(id), &gap_error)?;
+            if gap_error.is_none() {
+                same("failed", &dispatcher.failed(id), &naive.failed(id))?;
+            }
             same("head", &dispatcher.head(id), &naive.head_of(id))?;
             let checkpoint = dispatcher.checkpoint(id);
             same("checkpoint", &checkpoint.as_ref().map(done), &naive.checkpoint(id))?;
@@ -488,62 +509,21 @@ impl Pair {
                 return Err(format!("why_blocked: {got:?}, not {expected:?}"));
             }
         }
-        for item in &naive.items {
+        for item in naive.items.iter().filter(|item| item.stage != Stage::Lost) {
             same("seq_of", &dispatcher.seq_of(item.handle), &Some(item.seq))?;
             same("lane_of", &dispatcher.lane_of(item.handle), &item.lane)?;
         }
         same("halted_lanes", &dispatcher.halted_lanes().collect(), &naive.halted_lanes())?;
-        same("len", &dispatcher.len(), &naive.items.len())?;
-        same("is_empty", &dispatcher.is_empty(), &naive.items.is_empty())?;
+        let (items, lost) = (self.live().len(), naive.items.len());
+        same("len", &dispatcher.len(), &items)?;
+        same("is_empty", &dispatcher.is_empty(), &(items == 0))?;
         same("poll_timeout", &dispatcher.poll_timeout(), &naive.poll_timeout())?;
         same("is_closed", &dispatcher.is_closed(), &naive.is_closed())?;
         same("is_drained", &dispatcher.is_drained(), &naive.is_drained())?;
         let stats = dispatcher.stats(now);
-        self.compare_stats(&stats)?;
+        naive.compare_stats(&stats, now)?;
+        self.watch.slots_in_use(lost - items);
         self.watch.at_rest(&stats)
-    }
-
-    fn compare_stats(&self, stats: &Stats) -> Checked {
-        let (naive, counts) = (&self.naive, self.naive.counts);
-        let queued = naive.count(|stage| matches!(stage, Stage::Early | Stage::Queued)) as u64;
-        let running = naive.count(|stage| stage == Stage::Running) as u64;
-        let backing_off = naive.count(|stage| stage == Stage::Backoff) as u64;
-        let handing_over =
-            naive.count(|stage| matches!(stage, Stage::HandOver | Stage::HandingOver)) as u64;
-        let halted = naive.count(|stage| stage == Stage::Halted) as u64;
-        let in_flight = counts.accepted - counts.released;
-        let held = in_flight - queued - running - backing_off - handing_over - halted;
-        let pairs = [
-            ("accepted", stats.accepted, counts.accepted),
-            ("restored", stats.restored, counts.restored),
-            ("started", stats.started, counts.started),
-            ("retried", stats.retried, counts.retried),
-            ("timed_out", stats.timed_out, counts.timed_out),
-            ("ok", stats.ok, counts.ok),
-            ("failed", stats.failed, counts.failed),
-            ("skipped", stats.skipped, counts.skipped),
-            ("dead_lettered", stats.dead_lettered, counts.dead_lettered),
-            ("cancelled", stats.cancelled, counts.cancelled),
-            ("released", stats.released, counts.released),
-            ("ignored", stats.ignored, counts.ignored),
-            ("refused", stats.refused, counts.refused),
-            ("late", stats.late, counts.late),
-            ("duplicate", stats.duplicate, counts.duplicate),
-            ("stale", stats.stale, counts.stale),
-            ("queued", stats.queued, queued),
-            ("running", stats.running, running),
-            ("backing_off", stats.backing_off, backing_off),
-            ("handing_over", stats.handing_over, handing_over),
-            ("halted", stats.halted, halted),
-            ("held", stats.held, held),
-            ("in_flight", stats.in_flight, in_flight),
-            ("concurrency", stats.concurrency, naive.config.concurrency as u64),
-            ("capacity", stats.capacity, naive.config.capacity as u64),
-        ];
-        for (name, got, expected) in pairs {
-            same(name, &got, &expected)?;
-        }
-        same("oldest_age", &stats.oldest_age, &naive.oldest_age(self.now))
     }
 
     /// Lets everything come out that is in, or stops with all inside: nothing may be forgotten.

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use inorder::{OnFailure, Outcome, Resume};
+use inorder::{OnFailure, OnGap, Outcome, Resume};
 
 use crate::config::{Config, Retrying};
 use crate::lots::Lots;
+use crate::numbers::Numbering;
 
 /// One command. Items and sources are picked by number from those there are, so that what is left of a run after
 /// some of it was dropped still means something.
@@ -15,7 +16,7 @@ pub(crate) enum Act {
     Open {
         keyed: bool,
         acknowledged: bool,
-        start: Option<u64>,
+        numbering: Option<Numbering>,
     },
     Push {
         source: usize,
@@ -153,6 +154,17 @@ pub(crate) fn config(lots: &mut Lots) -> Config {
     }
 }
 
+pub(crate) fn numbering(lots: &mut Lots) -> Numbering {
+    let wrap = lots.one_of(&[None, None, Some(8), Some(16)]);
+    let last = wrap.map_or(u64::MAX, |bits| (1 << bits) - 1);
+    let start = lots.one_of(&[Some(0), Some(7), Some(last - 40), Some(last - 1), None]);
+    let spans = [None, Some(1), Some(40_000), Some(100_000)];
+    let gap = lots.one_of(&[OnGap::Wait, OnGap::Skip, OnGap::Skip, OnGap::Fail]);
+    let timeout = lots.one_of(&spans).filter(|_| gap != OnGap::Wait);
+    let warning = lots.one_of(&[None, Some(0), Some(1), Some(40_000)]);
+    Numbering { start, gap, timeout, warning, wrap, losses_come_out: !lots.one_in(4) }
+}
+
 /// How often which command comes: a run has its own.
 pub(crate) struct Mix {
     lanes: u64,
@@ -180,8 +192,9 @@ impl Mix {
     }
 
     fn open(&self, lots: &mut Lots) -> Act {
-        let start = self.sequenced.then(|| [0, 7, u64::MAX - 40][lots.below(3) as usize]);
-        Act::Open { keyed: lots.one_in(2), acknowledged: self.crashes || lots.one_in(3), start }
+        let numbering = self.sequenced.then(|| numbering(lots));
+        let acknowledged = self.crashes || lots.one_in(3);
+        Act::Open { keyed: lots.one_in(2), acknowledged, numbering }
     }
 
     pub(crate) fn step(&self, lots: &mut Lots) -> Step {
@@ -274,7 +287,9 @@ impl Mix {
         let raises = lots.one_in(self.rough * 2);
         // now and then the kind that the source does not take
         if self.sequenced != lots.one_in(50) {
-            let (ahead, behind) = (lots.below(9), if lots.one_in(4) { lots.below(4) } else { 0 });
+            let far = lots.one_of(&[1, 3, 9, 14]);
+            let ahead = lots.below(far);
+            let behind = if lots.one_in(4) { lots.below(4) } else { 0 };
             return Act::PushAt { source, lane, ahead, behind, raises };
         }
         Act::Push { source, lane, raises }

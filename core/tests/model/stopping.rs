@@ -5,6 +5,7 @@ use std::time::Duration;
 use inorder::{Event, Handle, OnFailure, Rest, Seq, Time, Why};
 
 use crate::naive::{Cut, Naive, Phase, Stage, Verdict};
+use crate::numbers::Numbers;
 
 /// What is due, in the order in which it goes off at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,13 +13,18 @@ enum Kind {
     Revoke,
     Total,
     Attempt,
+    Gap,
+    GapWarning,
     HandOver,
     Retry,
 }
 
+/// When, what, and of which source and item.
+type Due = (Time, Kind, u64, Seq, usize, Option<Handle>);
+
 impl Naive {
     /// All that is due some time: when, what, and of which source and item.
-    fn alarms(&self) -> Vec<(Time, Kind, u64, Seq, usize, Option<Handle>)> {
+    fn alarms(&self) -> Vec<Due> {
         let mut alarms = Vec::new();
         for item in &self.items {
             let kind = if item.stage == Stage::HandOver { Kind::HandOver } else { Kind::Retry };
@@ -32,8 +38,15 @@ impl Naive {
             }
         }
         for index in self.open_sources() {
-            if let Some(due) = self.sources[index].revoke_due {
-                alarms.push((due, Kind::Revoke, self.place(index), 0, index, None));
+            let source = &self.sources[index];
+            let revoke = source.revoke_due.map(|due| (due, Kind::Revoke));
+            let numbers = source.numbers.as_ref().filter(|_| !source.ended);
+            let gap = numbers.and_then(Numbers::gives_up_at);
+            let warning = numbers.and_then(Numbers::warns_at);
+            let gap = gap.map(|due| (due, Kind::Gap));
+            let warning = warning.map(|due| (due, Kind::GapWarning));
+            for (due, kind) in [revoke, gap, warning].into_iter().flatten() {
+                alarms.push((due, kind, self.place(index), 0, index, None));
             }
         }
         alarms.sort_unstable();
@@ -55,15 +68,30 @@ impl Naive {
                 Phase::Draining(Some(deadline)) if deadline <= due => self.stop(),
                 Phase::Grace(until) if until <= due => self.detach(),
                 Phase::Open | Phase::Draining(_) | Phase::Grace(_) | Phase::Over => {
-                    let (_, kind, _, _, source, handle) = self.alarms()[0];
-                    match handle.and_then(|handle| self.find(handle)) {
-                        Some(at) => self.fire(kind, at),
-                        None => self.fence_source(source),
+                    // what becomes due at the same instant by these comes behind them
+                    let mut due_now = self.alarms();
+                    due_now.retain(|alarm| alarm.0 == due);
+                    for alarm in due_now {
+                        self.fire_one(alarm);
                     }
                 }
             }
         }
         self.refresh_line();
+    }
+
+    /// Fires an alarm, unless one before it of the same time has put an end to it.
+    fn fire_one(&mut self, alarm: Due) {
+        if !self.alarms().contains(&alarm) {
+            return;
+        }
+        let (_, kind, _, _, source, handle) = alarm;
+        match (kind, handle.and_then(|handle| self.find(handle))) {
+            (_, Some(at)) => self.fire(kind, at),
+            (Kind::Gap, None) => self.gap_is_over(source),
+            (Kind::GapWarning, None) => self.warn_of_gap(source),
+            (_, None) => self.fence_source(source),
+        }
     }
 
     fn fire(&mut self, kind: Kind, at: usize) {
@@ -82,7 +110,9 @@ impl Naive {
                 }
             }
             Kind::HandOver | Kind::Retry => self.items[at].is_due = true,
-            Kind::Revoke => unreachable!("that is not of an item"),
+            Kind::Revoke | Kind::Gap | Kind::GapWarning => {
+                unreachable!("that is not of an item")
+            }
         }
     }
 
@@ -165,7 +195,8 @@ impl Naive {
                 }
                 Stage::Running | Stage::HandingOver => self.signal(at, Why::Fenced),
                 Stage::Settled(_) => self.pass(handle),
-                Stage::Lent(_) | Stage::Detached => {}
+                Stage::Lost => self.drop_lost(handle),
+                Stage::Lent(_) | Stage::LostLent | Stage::Detached => {}
             }
         }
         self.note_drained(index);
@@ -215,6 +246,7 @@ impl Naive {
                 }
                 Stage::Running | Stage::HandingOver => self.signal(at, Why::Closed),
                 Stage::Settled(_) | Stage::Lent(_) => self.leave_behind(handle, Rest::Settled),
+                Stage::Lost | Stage::LostLent => self.drop_lost(handle),
                 Stage::Detached => {}
             }
         }

@@ -1,6 +1,6 @@
 //! The invariants that hold whatever the order: looked at from outside, by what the dispatcher says alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inorder::{
     Completion, Event, Handle, Lane, OnFailure, Outcome, PushError, Release, Run, RunKind, Seq,
@@ -62,6 +62,8 @@ pub(crate) struct Watch {
     in_work: BTreeMap<Lane, Option<Handle>>,
     running: usize,
     most_slots: usize,
+    /// What stands for numbers that were given up, and is lent.
+    lost: BTreeSet<Handle>,
 }
 
 type Checked = Result<(), String>;
@@ -81,6 +83,7 @@ impl Watch {
             in_work: BTreeMap::new(),
             running: 0,
             most_slots: 0,
+            lost: BTreeSet::new(),
         }
     }
 
@@ -153,8 +156,14 @@ impl Watch {
         let capacity = self.config.capacity;
         let seen = self.of(source);
         seen.in_flight += 1;
-        // the window of a sequenced source stays as it was when the limit is changed
+        // what is in stays in when the limit is lowered, and what is missing is admitted all the same
         holds(seen.in_flight <= capacity.max(10), "capacity is not exceeded")
+    }
+
+    /// So many slots have no item; and one more of each source may have had none for a moment.
+    pub(crate) fn slots_in_use(&mut self, without_item: usize) {
+        let live = self.live().count() + without_item + self.sources.len();
+        self.most_slots = self.most_slots.max(live);
     }
 
     /// What has a slot: not left, or reported while its handler runs.
@@ -227,6 +236,9 @@ impl Watch {
 
     pub(crate) fn lent(&mut self, source: Source, release: Release) -> Checked {
         let (ordered, config) = (self.config.ordered, self.config);
+        if matches!(release.what, What::Lost { .. } | What::GapTimeout { .. }) {
+            return self.lent_lost(source, release);
+        }
         let known = self.items.get(&release.handle).ok_or("what comes out was accepted")?;
         holds(known.source == source && known.seq == release.seq, "it comes out of its source")?;
         holds(known.attempts == release.attempt, "it comes out with its last attempt")?;
@@ -254,13 +266,33 @@ impl Watch {
         )
     }
 
-    pub(crate) fn undelivered(&mut self, handle: Handle) -> Checked {
+    fn lent_lost(&mut self, source: Source, release: Release) -> Checked {
+        holds(!self.items.contains_key(&release.handle), "what is lost is no item")?;
+        holds(self.lost.insert(release.handle), "what is lost comes out once")?;
+        let ordered = self.config.ordered;
+        let seen = self.of(source);
+        holds(!seen.has_failed, "nothing comes out after the failure")?;
+        holds(!seen.fenced, "nothing comes out of a lost source")?;
+        seen.has_failed |= matches!(release.what, What::GapTimeout { .. });
+        let before = seen.last_out.replace(release.seq);
+        let is_next = before.is_none_or(|before| before < release.seq);
+        holds(!ordered || is_next, "what is lost comes out in its place")
+    }
+
+    pub(crate) fn undelivered(&mut self, source: Option<Source>, handle: Handle) -> Checked {
+        if self.lost.remove(&handle) {
+            source.into_iter().for_each(|source| self.stopped(source));
+            return Ok(());
+        }
         let known = self.items.get(&handle).ok_or("what leaves was accepted")?;
         self.stopped(known.source);
         self.left(handle)
     }
 
     pub(crate) fn released(&mut self, handle: Handle) -> Checked {
+        if self.lost.remove(&handle) {
+            return Ok(());
+        }
         let known = self.items.get_mut(&handle).ok_or("what leaves was accepted")?;
         known.released_ok = known.is_well;
         self.left(handle)
@@ -304,6 +336,7 @@ impl Watch {
                 )?;
                 self.left(handle)
             }
+            Event::Left { handle, .. } if self.lost.remove(&handle) => Ok(()),
             Event::Left { handle, .. } => {
                 self.left(handle)?;
                 let is_running = self.items[&handle].life == Life::Running(RunKind::Handler);
@@ -356,7 +389,7 @@ impl Watch {
                 holds(known.lane.is_some() && !known.has_left, "what halts has a lane")?;
                 holds(self.config.policy == OnFailure::HaltKey, "lanes halt where asked for")
             }
-            Event::Lost { .. } => Ok(()),
+            Event::Lost { .. } | Event::Gap { .. } => Ok(()),
             other => Err(format!("unknown {other:?}")),
         }
     }

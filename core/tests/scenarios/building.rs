@@ -1,14 +1,16 @@
 //! Builds the processor of a scenario.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 
-use inorder::builder::{Delivery, Halts, Receiver};
-use inorder::{Builder, Failure, Options, OptionsError, Processor};
+use inorder::builder::{Delivery, Gaps, Halts, NoDelivery, NoHalts, NoReceiver, Receiver};
+use inorder::{Builder, Failure, Gap, Options, OptionsError, Processor, Resequenced};
 
 use super::checkpoints;
 use super::handler::{Item, handle, settled};
-use super::log::{Kind, error_of, shown};
+use super::log::{Kind, error_of, output_shown, shown};
 use super::processor::{Keyed, Processed};
+use super::resequence::numbers;
 use super::words::Words;
 use super::world::{VirtualClock, World};
 use super::{Subject, may_retry, retry, retry_after};
@@ -24,7 +26,7 @@ pub(crate) fn letter(item: &str) -> String {
 type Built = Result<Box<dyn Subject>, OptionsError>;
 
 /// A builder under way.
-type Parts<H, Q, D, L, N> = Builder<Item, String, String, H, Q, Item, VirtualClock, D, L, N>;
+type Parts<H, Q, D, L, N, M> = Builder<Item, String, String, H, Q, Item, VirtualClock, D, L, N, M>;
 
 /// A handler of scenarios.
 trait Handles: FnMut(Item) -> Self::Run + 'static {
@@ -46,6 +48,8 @@ trait Receives: Receiver<String, Item> + 'static {}
 impl<L: Receiver<String, Item> + 'static> Receives for L {}
 trait Hears: Halts<String, Item> + 'static {}
 impl<N: Halts<String, Item> + 'static> Hears for N {}
+trait Warns: Gaps<String> + 'static {}
+impl<M: Gaps<String> + 'static> Warns for M {}
 
 pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> Built {
     let handler = {
@@ -64,8 +68,8 @@ pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> 
         let how = how.to_owned();
         builder = builder.retry_if(move |error, _| may_retry(Some(&how), &error));
     }
-    if header.get("sequenced") == Some("true") {
-        builder = builder.sequenced(header.number("start").unwrap_or(0));
+    if is_sequenced(header) {
+        builder = builder.sequenced_with(numbers(header));
     }
     if header.get("checkpoints").is_some() {
         builder = builder.checkpoints();
@@ -76,6 +80,25 @@ pub(crate) fn build(world: &Rc<World>, options: Options, header: &Words<'_>) -> 
             header.get("restore_done").map_or(Vec::new(), |done| done.split(',').collect());
         builder = builder.restore(checkpoints::made(position, &done));
     }
+    let Some(how) = header.get("on_gap") else { return with_key(world, builder, header) };
+    let (world_of_gaps, is_raised) = (Rc::clone(world), how == "raise");
+    let on_gap = move |gap: Gap| {
+        let text = format!("on_gap first={} last={}", gap.first, gap.last);
+        world_of_gaps.log.note(Kind::OnGap, text);
+        if is_raised { Err("on_gap".to_owned()) } else { Ok(()) }
+    };
+    with_key(world, builder.on_gap(on_gap), header)
+}
+
+fn is_sequenced(header: &Words<'_>) -> bool {
+    header.get("sequenced") == Some("true")
+}
+
+fn with_key<H: Handles, M: Warns>(
+    world: &Rc<World>,
+    builder: Parts<H, Infallible, NoDelivery, NoReceiver, NoHalts, M>,
+    header: &Words<'_>,
+) -> Built {
     if header.get("key").is_none() {
         return with_receiver(world, builder, header);
     }
@@ -95,9 +118,9 @@ fn note(world: &World, kind: Kind, failure: &Failure<String, Item>) {
     world.log.note_item(kind, item, text);
 }
 
-fn with_receiver<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears>(
+fn with_receiver<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears, M: Warns>(
     world: &Rc<World>,
-    builder: Parts<H, Q, D, L, N>,
+    builder: Parts<H, Q, D, L, N, M>,
     header: &Words<'_>,
 ) -> Built {
     let Some(how) = header.get("dead_letter") else {
@@ -121,38 +144,50 @@ pub(crate) async fn receive(
     settled(world, &letter(&failure.item.name)).await.map(drop)
 }
 
-fn with_delivery<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears>(
+fn with_delivery<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears, M: Warns>(
     world: &Rc<World>,
-    builder: Parts<H, Q, D, L, N>,
+    builder: Parts<H, Q, D, L, N, M>,
     header: &Words<'_>,
 ) -> Built {
-    let called = {
+    let note = {
         let world = Rc::clone(world);
-        move |result: &_| world.log.note(Kind::OnResult, format!("on_result {}", shown(result)))
+        move |text: String| world.log.note(Kind::OnResult, format!("on_result {text}"))
     };
-    match header.get("on_result") {
-        None => finish(world, builder, header),
-        Some("at_once") => finish(world, builder.on_result(called), header),
-        Some("async") => {
-            let inner = Rc::clone(world);
+    let inner = Rc::clone(world);
+    match (header.get("on_result"), is_sequenced(header)) {
+        (None, _) => finish(world, builder, header),
+        (Some("at_once"), false) => {
+            finish(world, builder.on_result(move |result: &_| note(shown(result))), header)
+        }
+        (Some("at_once"), true) => {
+            finish(world, builder.on_output(move |output| note(output_shown(output))), header)
+        }
+        (Some("async"), false) => {
             let called = async move |result: &_| {
-                called(result);
+                note(shown(result));
                 settled(&inner, DELIVERY).await.map(drop)
             };
             finish(world, builder.on_result_async(called), header)
         }
-        Some(how) => panic!("no on_result={how}"),
+        (Some("async"), true) => {
+            let called = async move |output: Resequenced<&_>| {
+                note(output_shown(output));
+                settled(&inner, DELIVERY).await.map(drop)
+            };
+            finish(world, builder.on_output_async(called), header)
+        }
+        (Some(how), _) => panic!("no on_result={how}"),
     }
 }
 
-fn finish<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears>(
+fn finish<H: Handles, Q: Keyed, D: Delivers, L: Receives, N: Hears, M: Warns>(
     world: &Rc<World>,
-    builder: Parts<H, Q, D, L, N>,
+    builder: Parts<H, Q, D, L, N, M>,
     header: &Words<'_>,
 ) -> Built {
     builder.check()?;
     let (processor, driver) = builder.build();
     world.spawn(driver);
     let fails = header.get("on_failure") == Some("fail");
-    Ok(Box::new(Processed::new(world, processor, fails)))
+    Ok(Box::new(Processed::new(world, processor, fails, is_sequenced(header))))
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use inorder::{Failure, FailureKind, Seq};
+use inorder::{Failure, FailureKind, Resequenced, Seq};
 
 /// The kinds, in the order of printing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,6 +136,14 @@ pub(crate) fn shown<I>(result: &Result<String, Failure<String, I>>) -> String {
             failure.attempt,
             error_of(&failure.kind)
         ),
+    }
+}
+
+/// What comes out of a sequenced processor.
+pub(crate) fn output_shown<I>(output: Resequenced<&Result<String, Failure<String, I>>>) -> String {
+    match output {
+        Resequenced::Item(result) => shown(result),
+        Resequenced::Lost { first, last, .. } => format!("lost first={first} last={last}"),
     }
 }
 

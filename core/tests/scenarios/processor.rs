@@ -8,23 +8,45 @@ use std::hash::Hash;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream};
-use inorder::{CloseError, JoinError, Processor, RefusedKind, Report, Results, Resume, Ticket};
+use inorder::{
+    CloseError, Failure, JoinError, Processor, RefusedKind, Report, Resequenced, Results, Resume,
+    SequenceError, Ticket, WithLosses,
+};
 
 use super::Subject;
 use super::building::DELIVERY;
 use super::checkpoints;
 use super::handler::Item;
-use super::log::{Kind, error_of, shown, ticket_shown};
+use super::log::{Kind, error_of, output_shown, ticket_shown};
 use super::seen::{because, show_blocked, show_stats};
 use super::words::Words;
 use super::world::{Task, VirtualClock, World};
 
 type Tickets = Rc<RefCell<HashMap<String, Rc<RefCell<Ticket<String, String, Item>>>>>>;
 
-type Iteration<Q> = Results<Item, String, String, Q, Item, VirtualClock>;
+/// Plain where nothing can be lost.
+enum Iteration<Q: Keyed> {
+    Plain(Results<Item, String, String, Q, Item, VirtualClock>),
+    WithLosses(WithLosses<Item, String, String, Q, Item, VirtualClock>),
+}
+
+type Output = Result<Resequenced<Result<String, Failure<String, Item>>>, SequenceError>;
+
+impl<Q: Keyed> Iteration<Q> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Output>> {
+        match self {
+            Self::Plain(results) => {
+                let next = Pin::new(results).poll_next(cx);
+                next.map(|next| next.map(|result| Ok(Resequenced::Item(result))))
+            }
+            Self::WithLosses(results) => Pin::new(results).poll_next(cx),
+        }
+    }
+}
 
 /// How an iteration is: its stream, and the takes that wait.
 struct Taking<Q: Keyed> {
@@ -74,6 +96,7 @@ pub(crate) struct Processed<Q: Keyed> {
     taker: Option<Rc<Task>>,
     /// Nothing comes out behind a failure.
     fails: bool,
+    is_sequenced: bool,
 }
 
 impl<Q: Keyed> Processed<Q> {
@@ -81,6 +104,7 @@ impl<Q: Keyed> Processed<Q> {
         world: &Rc<World>,
         processor: Processor<Item, String, String, Q, Item, VirtualClock>,
         fails: bool,
+        is_sequenced: bool,
     ) -> Self {
         Self {
             world: Rc::clone(world),
@@ -90,6 +114,7 @@ impl<Q: Keyed> Processed<Q> {
             iteration: Rc::default(),
             taker: None,
             fails,
+            is_sequenced,
         }
     }
 
@@ -133,7 +158,13 @@ impl<Q: Keyed> Processed<Q> {
         {
             let mut taking = self.iteration.borrow_mut();
             if taking.results.is_none() {
-                taking.results = self.processor.results();
+                taking.results = self.processor.results().map(|results| {
+                    if self.is_sequenced {
+                        Iteration::WithLosses(results.with_losses())
+                    } else {
+                        Iteration::Plain(results)
+                    }
+                });
             }
             taking.wanted += count;
         }
@@ -145,22 +176,24 @@ impl<Q: Keyed> Processed<Q> {
                 while iteration.borrow().wanted > 0 {
                     let mut taking = iteration.borrow_mut();
                     let results = taking.results.as_mut().expect("an iteration");
-                    let std::task::Poll::Ready(next) = Pin::new(results).poll_next(cx) else {
-                        break;
-                    };
+                    let Poll::Ready(next) = results.poll_next(cx) else { break };
                     taking.wanted -= 1;
                     match next {
                         None => log.log.note(Kind::End, "end"),
-                        Some(Err(failure)) if fails => {
+                        Some(Ok(Resequenced::Item(Err(failure)))) if fails => {
                             let error = error_of(&failure.kind);
                             log.log.note(Kind::Raised, format!("raised error={error}"));
                         }
-                        Some(result) => {
-                            log.log.note(Kind::Result, format!("result {}", shown(&result)));
+                        Some(Ok(output)) => {
+                            let output = output_shown(output.as_ref());
+                            log.log.note(Kind::Result, format!("result {output}"));
+                        }
+                        Some(Err(error)) => {
+                            log.log.note(Kind::Raised, format!("raised error={}", error.name()));
                         }
                     }
                 }
-                std::task::Poll::Pending
+                Poll::Pending
             }))
         });
         taker.wake();

@@ -145,15 +145,21 @@ where
 }
 
 fn options(header: &Words<'_>) -> SequencerOptions {
+    let options = numbers(header);
+    match header.number("capacity") {
+        None => options,
+        Some(capacity) => options.capacity(capacity as usize),
+    }
+}
+
+/// What becomes of numbers that do not come.
+pub(crate) fn numbers(header: &Words<'_>) -> SequencerOptions {
     let mut options = SequencerOptions::new();
     options = match header.get("start") {
         None => options,
         Some("first") => options.start_at_first(),
         Some(start) => options.start(start.parse().expect("a number")),
     };
-    if let Some(capacity) = header.number("capacity") {
-        options = options.capacity(capacity as usize);
-    }
     options = match header.get("gap") {
         None => options,
         Some("wait") => options.gap(OnGap::Wait),

@@ -11,6 +11,7 @@ pub(crate) fn because(stop: Option<&Stop<String>>) -> String {
         StopKind::Error(error) => error.as_str(),
         StopKind::AttemptTimeout => "attempt_timeout",
         StopKind::DeadlineExceeded => "deadline_exceeded",
+        StopKind::GapTimeout(_) => "gap_timeout",
         StopKind::Panicked | _ => panic!("no error: {stop}"),
     };
     format!(" error={error}")
@@ -47,6 +48,7 @@ pub(crate) fn show_stats(stats: &Stats, words: &Words<'_>) -> String {
         ("backing_off", stats.backing_off),
         ("handing_over", stats.handing_over),
         ("halted", stats.halted),
+        ("lost", stats.lost),
     ];
     let shown = |name: &str| {
         let (_, value) =

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use inorder::{
     Arrival, Completion, Dispatcher, Event, Handle, Lane, Outcome, PushError, Release, Rest,
-    Resume, Run, RunKind, Source, SourceOptions, Time, What, Why,
+    Resume, Run, RunKind, SequenceError, Source, SourceOptions, Time, What, Why,
 };
 
-use super::{Words, checkpoints, id_or_none, number};
+use super::{Words, checkpoints, id_or_none, number, numbers};
+
+/// The options of a source whose caller gives the numbers.
+const NUMBERS: [&str; 6] = ["start", "gap", "gap_timeout", "gap_warning", "wrap", "restart"];
 
 /// What is added to the number of an attempt to hand over.
 const HAND_OVERS: u32 = 1 << 31;
@@ -49,17 +52,23 @@ impl Bench {
         let now = self.now;
         match command {
             "source" => {
-                words.allow(3, &["start"]);
+                words.allow(4, &NUMBERS);
                 let mut options = SourceOptions::new();
                 for word in &words.plain[1..] {
                     options = match *word {
                         "keyed" => options.keyed(true),
                         "acknowledged" => options.acknowledged(true),
+                        "losses_told" => options.losses_come_out(false),
                         other => panic!("no kind of source: {other}"),
                     };
                 }
-                if let Some(start) = words.number("start") {
-                    options = options.sequenced(start);
+                if !words.named.is_empty() {
+                    options = options.sequenced_with(numbers::options(&words.named));
+                }
+                if let Err(error) = self.dispatcher.check_source(&options) {
+                    assert_eq!(self.dispatcher.open_source(options), None);
+                    line(out, &format!("error {error}"));
+                    return true;
                 }
                 match self.dispatcher.open_source(options) {
                     Some(source) => self.sources.push((words.plain[0].to_string(), source)),
@@ -105,10 +114,8 @@ impl Bench {
             "lend" => {
                 words.allow(0, &["in"]);
                 let release = self.dispatcher.poll_release(self.source(words));
-                line(
-                    out,
-                    &release.map_or_else(|| String::from("lent none"), |r| self.outcome("lent", r)),
-                );
+                let lent = release.map(|release| self.outcome("lent", release));
+                line(out, lent.as_deref().unwrap_or("lent none"));
             }
             "take" => {
                 words.allow(1, &["in"]);
@@ -212,6 +219,16 @@ impl Bench {
             "wants" => Some(self.dispatcher.wants(source()).to_string()),
             "oldest" => self.dispatcher.oldest(source()).map(|seq| seq.to_string()),
             "failed" => self.dispatcher.failed(source()).map(|handle| self.name(handle)),
+            "gap_error" => self.dispatcher.gap_error(source()).map(|(at, error)| match error {
+                SequenceError::GapTimeout { first, last, .. } => {
+                    format!("at={at} first={first} last={last}")
+                }
+                other @ (SequenceError::TooFar { .. }
+                | SequenceError::SourceRestarted { .. }
+                | _) => {
+                    panic!("no error of a source: {other}")
+                }
+            }),
             "is_full" => Some(self.dispatcher.is_full(source()).to_string()),
             "len" => Some(self.dispatcher.len().to_string()),
             "is_closed" => Some(self.dispatcher.is_closed().to_string()),
@@ -249,6 +266,7 @@ impl Bench {
                     "late" => stats.late,
                     "duplicate" => stats.duplicate,
                     "stale" => stats.stale,
+                    "lost" => stats.lost,
                     "queued" => stats.queued,
                     "running" => stats.running,
                     "backing_off" => stats.backing_off,
@@ -322,7 +340,8 @@ impl Bench {
                 }
                 return;
             };
-            line(out, &self.outcome("out", release));
+            let text = self.outcome("out", release);
+            line(out, &text);
             assert!(self.dispatcher.released(self.now, release.handle));
             self.drain(out);
             taken += 1;
@@ -383,6 +402,10 @@ impl Bench {
             Event::Lost { source, first, last } => {
                 format!("lost first={first} last={last} source={}", self.source_name(source))
             }
+            Event::Gap { source, at, first, last } => {
+                let source = self.source_name(source);
+                format!("gap first={first} last={last} at={at} source={source}")
+            }
             Event::Room { source } => format!("room source={}", self.source_name(source)),
             Event::LaneIdle { lane } => format!("lane_idle lane={}", lane.number()),
             Event::Drained { source } => format!("drained source={}", self.source_name(source)),
@@ -393,12 +416,18 @@ impl Bench {
         }
     }
 
-    fn outcome(&self, word: &str, release: Release) -> String {
+    /// What stands for numbers that were given up gets a name when it is first seen.
+    fn outcome(&mut self, word: &str, release: Release) -> String {
         let what = match release.what {
-            What::Ok => "ok",
-            What::Failed => "failed",
+            What::Ok => String::from("ok"),
+            What::Failed => String::from("failed"),
+            What::Lost { first, last } => format!("lost first={first} last={last}"),
+            What::GapTimeout { first, last } => format!("gap_timeout first={first} last={last}"),
             other => panic!("unknown {other:?}"),
         };
+        if let What::Lost { first, .. } | What::GapTimeout { first, .. } = release.what {
+            self.items.push((format!("lost-{first}"), release.handle));
+        }
         let (seq, attempt, name) = (release.seq, release.attempt, self.name(release.handle));
         format!("{word} seq={seq} attempt={attempt} what={what} item={name}")
     }

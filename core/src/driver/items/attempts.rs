@@ -6,10 +6,11 @@ use super::{Items, Output, outcome};
 use crate::driver::effects::{Effects, Trash};
 use crate::driver::failure::{Failure, FailureKind, Stop};
 use crate::driver::letters::Owed;
+use crate::driver::resequence::Gap;
 use crate::driver::state::State;
 use crate::driver::stopping::Leftover;
 use crate::event::{Rest, Why};
-use crate::{Completion, Handle, Outcome, Run, RunKind};
+use crate::{Completion, Handle, Outcome, Run, RunKind, Seq};
 
 /// What is to be begun.
 pub(in crate::driver) enum Next<T, E, I> {
@@ -130,6 +131,11 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             }
         }
         self.orphans.pop()
+    }
+
+    /// The next numbers that are missing, of which somebody is to be told, and the position of the first.
+    pub(in crate::driver) fn next_gap(&mut self) -> Option<(Seq, Gap)> {
+        self.gaps.pop_front()
     }
 
     /// Brings back what a callback had in its hands. To be settled.

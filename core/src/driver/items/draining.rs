@@ -1,10 +1,11 @@
 //! What a processor does with what the dispatcher tells.
 
-use super::{Items, Lent, Output};
+use super::{Items, Lent, LentResult, Output};
 use crate::driver::effects::{Effects, Trash};
 use crate::driver::failure::{Failure, FailureKind};
 use crate::driver::letters::{End, Owed};
-use crate::driver::state::Slots;
+use crate::driver::resequence::Gap;
+use crate::driver::state::{Failed, Slots};
 use crate::driver::stopping::Lost;
 use crate::event::{Rest, Why};
 use crate::{Handle, Lane, Run, Seq};
@@ -18,7 +19,8 @@ pub(super) struct Draining<'a, T, R, E, Q, I> {
 impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
     /// Gives a result that an iteration had not handed out to its ticket.
     fn bring_back(&mut self, lent: Lent<R, E, I>) {
-        let Lent { seq, attempt, result, kept, pledge, .. } = lent;
+        let Lent::Result(lent) = lent else { return };
+        let LentResult { seq, attempt, result, kept, pledge, .. } = lent;
         let (result, kept) = match (result, kept) {
             (Ok(value), Some(kept)) if self.items.is_fatal => {
                 self.effects.trash.push(Trash::Output(Output::Ok(value)));
@@ -55,7 +57,7 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
     }
 
     /// What the ticket of an item gets that has no result: its own error where it failed, else why it has none.
-    fn end(&mut self, slot: usize, why: Why, failed: Option<Handle>) -> End<E> {
+    fn end(&mut self, slot: usize, why: Why, failed: Option<Failed>) -> End<E> {
         let item = &mut self.items.items[slot];
         let is_its_own = match why {
             Why::Skipped | Why::DeadLettered => true,
@@ -137,7 +139,7 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
         self.items.halts.push(handle);
     }
 
-    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Handle>) {
+    fn passed(&mut self, handle: Handle, why: Why, failed: Option<Failed>) {
         if !self.items.halts.is_empty() {
             self.leave_halts(handle, Some(why));
         }
@@ -147,17 +149,17 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
         self.finish(handle, end, None);
     }
 
-    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Handle>) {
+    fn left(&mut self, handle: Handle, rest: Rest, why: Option<Why>, failed: Option<Failed>) {
         if !self.items.halts.is_empty() {
             self.leave_halts(handle, why);
         }
         // a result that was to be handed out and was not: it goes to its ticket alone
-        if let Some(lent) = self.items.iteration.next.take_if(|lent| lent.handle == handle) {
+        if let Some(lent) = self.items.iteration.next.take_if(|lent| lent.handle() == handle) {
             self.bring_back(lent);
             return;
         }
         let slot = handle.slot().index();
-        let item = &mut self.items.items[slot];
+        let Some(item) = self.items.items.get_mut(slot) else { return };
         // what is lent is on its way, and comes back by itself
         if item.pledge.is_none() || item.kept.is_none() && !item.is_out {
             return;
@@ -190,5 +192,9 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
 
     fn lost(&mut self, first: Seq, last: Seq) {
         self.items.report.lost.push(Lost { first, last });
+    }
+
+    fn gap(&mut self, at: Seq, first: Seq, last: Seq) {
+        self.items.gaps.push_back((at, Gap { first, last, key: () }));
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{Hash, RandomState};
 
 use crate::driver::key::{Hashed, Lanes};
 use crate::driver::spans::Notes;
-use crate::driver::state::Slots;
+use crate::driver::state::{Failed, Slots};
 use crate::event::{Rest, Why};
 use crate::{Handle, Lane, Run, Seq};
 
@@ -147,12 +147,12 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
     // a stream cannot halt a key
     fn halted(&mut self, _: Handle) {}
 
-    fn passed(&mut self, handle: Handle, _: Why, _: Option<Handle>) {
+    fn passed(&mut self, handle: Handle, _: Why, _: Option<Failed>) {
         let cell = self.take(handle);
         self.trash.push(Trash::Cell(cell));
     }
 
-    fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Handle>) {
+    fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Failed>) {
         let cell = self.take(handle);
         self.trash.push(Trash::Cell(cell));
     }
@@ -167,4 +167,6 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
 
     // a stream numbers its items itself
     fn lost(&mut self, _: Seq, _: Seq) {}
+
+    fn gap(&mut self, _: Seq, _: Seq, _: Seq) {}
 }
