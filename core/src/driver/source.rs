@@ -54,7 +54,7 @@ struct Work<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> {
     options: Options,
     timer: Timer<C>,
     stage: Stage,
-    /// The next result: kept here, as a panic may go through the poll that was to give it out.
+    /// The failure that ends it, while its source is dropped: a panic may go through that.
     lent: Option<Release>,
     /// A panic has cost an item.
     lost_one: bool,
@@ -264,15 +264,16 @@ where
         let mut is_source_waiting = false;
         loop {
             if let Some(run) = work.state.next_run() {
-                let ended = work.begin(run, this.handler, &outcome);
-                if wanted && work.lent.is_none() {
-                    work.lent = work.state.release();
-                }
-                match ended {
+                match work.begin(run, this.handler, &outcome) {
                     // what has to wait is begun at once, but one that need not is no reason to run ahead
-                    Ended::AtOnce if work.lent.is_some() && !work.must_begin() => break,
-                    Ended::AtOnce | Ended::Later => continue,
+                    Ended::AtOnce if wanted && !work.must_begin() => {
+                        if let Some(release) = work.lend() {
+                            return Poll::Ready(Some(release));
+                        }
+                    }
+                    Ended::AtOnce | Ended::Later => {}
                 }
+                continue;
             }
             if is_source_waiting || !work.state.wants_one() {
                 break;
@@ -292,11 +293,10 @@ where
                 Poll::Pending => is_source_waiting = true,
             }
         }
-        if wanted && work.lent.is_none() {
-            work.lent = work.state.release();
-        }
-        if wanted && work.lent.is_some() {
-            return Poll::Ready(work.lent.take());
+        if wanted {
+            if let Some(release) = work.lend() {
+                return Poll::Ready(Some(release));
+            }
         }
         if work.state.is_drained() {
             return Poll::Ready(None);
@@ -379,6 +379,12 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
         if C::HAS_TIME {
             self.state.set_now(self.timer.now());
         }
+    }
+
+    /// The next result, if it is there: the one that a panic kept in, or the next in order.
+    #[inline]
+    fn lend(&mut self) -> Option<Release> {
+        self.lent.take().or_else(|| self.state.release())
     }
 
     /// Whether what has started is to be begun although there is a result: its time has begun.
