@@ -401,3 +401,25 @@ fn an_attempt_whose_destructor_panics_when_its_time_is_over_has_timed_out() {
     let Poll::Ready(Some(Err(failure))) = next(&mut results) else { panic!("it is lost") };
     assert_eq!(failure.kind, FailureKind::AttemptTimeout);
 }
+
+#[test]
+fn an_on_gap_that_panics_stops_the_processor_at_the_gap() {
+    // without a clock a gap is told at once
+    let (processor, driver) = Processor::builder(async |n: u32| Ok::<_, ()>(n))
+        .sequenced(0)
+        .on_gap(|gap| assert!(gap.first > gap.last, "on_gap"))
+        .build();
+    let mut driver = Box::pin(driver);
+    let tickets = [0, 2].map(|n| processor.try_enqueue_at(n, n as u32).unwrap());
+    assert!(panics(|| poll(&mut driver)));
+    assert!(poll(&mut driver).is_pending());
+    let [first, behind] = tickets;
+    assert_eq!(now(first), Ok(0));
+    assert_eq!(now(behind).unwrap_err().kind, FailureKind::Closed);
+    assert!(processor.try_enqueue_at(1, 1).is_err());
+    let close = processor.close();
+    assert!(poll(&mut driver).is_ready());
+    let error = now(close).unwrap_err();
+    let stop = error.stop().unwrap();
+    assert_eq!((stop.seq, &stop.kind), (1, &StopKind::Panicked));
+}

@@ -444,7 +444,13 @@ mod tests {
             let mut w = window(start, capacity as usize);
             let mut m = Model { in_: BTreeSet::new(), next: start, expected: start, capacity };
             for _ in 0..400 {
+                let capacity = m.capacity;
                 match draw(20) {
+                    0 if draw(3) == 0 => {
+                        // wider and narrower than what is in
+                        m.capacity = 1 + draw(300);
+                        w.set_capacity(m.capacity as usize);
+                    }
                     0 => {
                         let to = m.next + draw(capacity + 4);
                         w.skip_to(to);
