@@ -117,7 +117,7 @@ impl Dispatcher {
     ///
     /// Also of a source that is drained, until another one is opened. `None` where it is not
     /// [acknowledged](crate::SourceOptions::acknowledged), and where it was [lost](Self::fence): what is done is then for
-    /// its new owner to say. O(what is completed beyond the position).
+    /// its new owner to say. O(what is received beyond the position).
     #[must_use]
     pub fn checkpoint(&self, source: Source) -> Option<Checkpoint> {
         let progress = self.sources.progress(source)?;
