@@ -2,8 +2,10 @@
 #![cfg(feature = "futures")]
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::future::poll_fn;
+use std::convert::Infallible;
+use std::future::{Ready, poll_fn, ready};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use futures::FutureExt;
@@ -12,12 +14,30 @@ use futures::future::join;
 use futures::stream::StreamExt;
 use futures::task::LocalSpawnExt;
 use inorder::{
-    CloseError, Failure, FailureKind, JoinError, Options, Processor, RefusedKind, Ticket,
+    Clock, CloseError, Failure, FailureKind, JoinError, Options, Processor, RefusedKind, Retry,
+    Ticket, Time,
 };
 
 type Word = &'static str;
 type Handle = Processor<Word, Word, Word, Word>;
 type Held = RefCell<Option<Ticket<Word, Word>>>;
+
+/// A clock by which every wait is over at once.
+#[derive(Clone, Default)]
+struct Hasty(Rc<Cell<u64>>);
+
+impl Clock for Hasty {
+    type Sleep = Ready<()>;
+
+    fn now(&self) -> Time {
+        Time::from_micros(self.0.get())
+    }
+
+    fn sleep_until(&self, deadline: Time) -> Ready<()> {
+        self.0.set(deadline.as_micros());
+        ready(())
+    }
+}
 
 async fn one_turn() {
     let mut is_first = true;
@@ -214,7 +234,7 @@ fn what_an_earlier_item_gives_is_waited_for() {
 fn a_task_that_a_handler_spawned_may_wait() {
     let mut pool = LocalPool::new();
     let (spawner, handle) = (pool.spawner(), OnceCell::<Processor<(), (), ()>>::new());
-    let (handle, joined) = (std::rc::Rc::new(handle), std::rc::Rc::new(Cell::new(false)));
+    let (handle, joined) = (Rc::new(handle), Rc::new(Cell::new(false)));
     let (p, driver) = Processor::new(two(), {
         let (handle, joined) = (handle.clone(), joined.clone());
         move |()| {
@@ -380,6 +400,49 @@ fn an_offer_that_was_given_up_is_forgotten() {
         drop(p.abort().await);
     };
     block_on(join(driver, using));
+}
+
+#[test]
+fn an_offer_that_outlives_its_attempt_does_not_count_for_the_next_one() {
+    let handle = OnceCell::<Processor<u32, (), (), Infallible, (), Hasty>>::new();
+    let (attempts, outlives) = (Cell::new(0), RefCell::new(None));
+    let (p, driver) = Processor::builder(async |n: u32| match n {
+        0 if attempts.replace(1) == 0 => {
+            let mut offer = Box::pin(handle.get().unwrap().enqueue(100));
+            assert!(poll_fn(|cx| Poll::Ready(offer.as_mut().poll(cx).is_pending())).await);
+            outlives.replace(Some(offer));
+            Err(())
+        }
+        0 => {
+            for _ in 0..20 {
+                one_turn().await;
+            }
+            Ok(())
+        }
+        1 => {
+            for _ in 0..5 {
+                one_turn().await;
+            }
+            assert_eq!(attempts.get(), 1, "the other one is tried again");
+            drop(handle.get().unwrap().enqueue(101).await.expect("the other one makes room"));
+            Ok(())
+        }
+        _ => Ok(()),
+    })
+    .options(two().capacity(2).ordered(false))
+    .clock(Hasty::default())
+    .retry(Retry::new(2), u32::clone)
+    .build();
+    assert!(handle.set(p.clone()).is_ok());
+    let using = async {
+        drop([p.try_enqueue(0).unwrap(), p.try_enqueue(1).unwrap()]);
+        p.join().await.unwrap();
+        let offer = outlives.take().unwrap();
+        drop(offer.await.expect("nobody refused it"));
+        p.close().await.unwrap();
+    };
+    block_on(join(driver, using));
+    assert_eq!((p.stats().ok, p.stats().retried), (4, 1));
 }
 
 #[test]

@@ -170,7 +170,7 @@ impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
     async fn inside<A>(&self, call: impl Future<Output = A>) -> A {
         let mut call = pin!(call);
         let handle = self.lent().handle();
-        let inside = Inside { handle, attempt: 0 };
+        let inside = Inside { handle };
         std::future::poll_fn(|cx| {
             loop {
                 let entered = inside.enter(&self.shared.core);

@@ -11,8 +11,6 @@ use crate::{Handle, Run};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Inside {
     pub(super) handle: Handle,
-    /// The number of the attempt; 0 is `on_result`, of which there is one.
-    pub(super) attempt: u32,
 }
 
 /// What is being polled, each within the one before: a handler may drive another processor. `Core`s are known by where
@@ -47,7 +45,7 @@ impl Inside {
 
 impl From<Run> for Inside {
     fn from(run: Run) -> Self {
-        Self { handle: run.handle, attempt: run.attempt }
+        Self { handle: run.handle }
     }
 }
 
@@ -74,7 +72,7 @@ mod tests {
     #[test]
     fn each_processor_finds_its_own_until_it_is_left() {
         let (outer, inner) = (core(), core());
-        let at = |attempt| Inside { handle: Handle::from_bits(0), attempt };
+        let at = |bits| Inside { handle: Handle::from_bits(bits) };
         let entered = at(1).enter(&outer);
         {
             let _entered = at(2).enter(&inner);
@@ -91,7 +89,7 @@ mod tests {
     #[test]
     fn a_panic_leaves_it() {
         let core = core();
-        let inside = Inside { handle: Handle::from_bits(0), attempt: 1 };
+        let inside = Inside { handle: Handle::from_bits(0) };
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _entered = inside.enter(&core);
             std::panic::resume_unwind(Box::new(()));

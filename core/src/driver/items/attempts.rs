@@ -91,6 +91,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         if let Some(original) = original {
             self.put_back(state, run, original, effects);
         }
+        if !self.inside.is_empty() {
+            self.forget_inside(run.handle);
+        }
         let completion = state.complete(run, outcome);
         let item = &mut self.items[run.handle.slot().index()];
         effects.notes.ended(completion, outcome, Some(item.seq), run.attempt);
@@ -117,6 +120,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         effects: &mut Effects<T, R, E, Q, I>,
     ) -> Option<bool> {
         state.seq_of(run.handle)?;
+        self.forget_inside(run.handle);
         let item = &mut self.items[run.handle.slot().index()];
         let over = Output::Failed(FailureKind::of(why));
         effects.trash.extend(item.output.replace(over).map(Trash::Output));

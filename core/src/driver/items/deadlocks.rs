@@ -24,13 +24,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         state: &State,
         effects: &mut Effects<T, R, E, Q, I>,
     ) -> bool {
-        let is_there = |handle: Handle, attempt: u32| {
-            attempt == 0 || self.items[handle.slot().index()].begun == attempt
-        };
-        let inside = self.inside.iter().filter(|(_, it)| is_there(it.handle, it.attempt));
-        let mut inside = inside.peekable();
-        let Some(&(&first, _)) = inside.peek() else { return false };
-        let handles: Vec<_> = inside.map(|(_, it)| it.handle).collect();
+        let Some((&first, _)) = self.inside.first_key_value() else { return false };
+        let handles: Vec<_> = self.inside.values().map(|inside| inside.handle).collect();
         if !state.is_deadlocked(&handles) {
             return false;
         }
@@ -40,6 +35,12 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         answer.keep(Err(self.refuse(state, offer, RefusedKind::Deadlock, effects)));
         effects.answers.push_back(answer);
         true
+    }
+
+    /// An attempt has ended: an offer of it that outlives it is one that anybody could have made.
+    #[cold]
+    pub(super) fn forget_inside(&mut self, handle: Handle) {
+        self.inside.retain(|_, inside| inside.handle != handle);
     }
 
     /// What is needed to say that a ticket is waited for in vain. `None` where it no longer is, or later, while a callback
