@@ -87,7 +87,12 @@ clean: ## remove everything that was built or set up
 
 $(STAMPS)/target:
 	$(begin)
-	rustup target add wasm32-unknown-unknown $(BOARD)
+	rustup target add wasm32-unknown-unknown
+	$(finish)
+
+$(STAMPS)/board:
+	$(begin)
+	rustup target add $(BOARD)
 	$(finish)
 
 $(STAMPS)/venv: bindings-py/requirements.txt

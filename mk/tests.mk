@@ -48,7 +48,7 @@ test-mk: $(STAMPS)/venv ## the scripts in mk/
 # An example that is a workspace of its own: its core has no `std`.
 BARE = cd examples/rust/bare_metal && CARGO_TARGET_DIR=$(CURDIR)/target/bare-metal cargo
 BOARD := thumbv7em-none-eabihf
-no-std: $(STAMPS)/target ## the core without its features, for wasm32, and linked for a microcontroller
+no-std: $(STAMPS)/target $(STAMPS)/board ## the core without its features, for wasm32, and linked for a microcontroller
 	cargo check -q -p inorder --no-default-features
 	cargo check -q -p inorder --no-default-features --target wasm32-unknown-unknown
 	cargo check -q -p inorder --features tracing --target wasm32-unknown-unknown
