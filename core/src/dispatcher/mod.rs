@@ -310,7 +310,7 @@ impl Dispatcher {
     ///
     /// # Errors
     /// See [`PushError`]. Nothing is taken, and nothing counted.
-    #[inline]
+    #[inline(always)]
     pub fn push(
         &mut self,
         now: Time,
@@ -376,7 +376,7 @@ impl Dispatcher {
     // commands: attempts
 
     /// Says that an attempt ended.
-    #[inline]
+    #[inline(always)]
     pub fn complete(
         &mut self,
         now: Time,

@@ -19,8 +19,8 @@ use super::state::{Failed, State};
 use super::trials::Trials;
 use crate::event::Why;
 use crate::{
-    Completion, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, RunKind, Seq,
-    SourceOptions, Time, What,
+    Completion, Handle, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, RunKind,
+    Seq, SourceOptions, Time, What,
 };
 use cells::{Cell, Cells};
 use post::Post;
@@ -55,7 +55,7 @@ struct Work<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> {
     timer: Timer<C>,
     stage: Stage,
     /// The failure that ends it, while its source is dropped: a panic may go through that.
-    lent: Option<Release>,
+    lent: Option<Lent>,
     /// A panic has cost an item.
     lost_one: bool,
 }
@@ -68,6 +68,15 @@ enum Stage {
     Open,
     /// Nothing more comes out.
     Over,
+}
+
+/// A result that is lent, in as few registers as can be.
+#[derive(Clone, Copy)]
+struct Lent {
+    handle: Handle,
+    seq: Seq,
+    attempt: u32,
+    has_failed: bool,
 }
 
 /// When an attempt that was begun ends.
@@ -204,7 +213,7 @@ where
             return Poll::Ready(None);
         };
         let is_fatal = can_fail
-            && release.what == What::Failed
+            && release.has_failed
             && work.state.failed() == Some(Failed::Item(release.handle));
         if is_fatal {
             // a panic may go through its destructor: then the failure comes out at the next poll
@@ -250,7 +259,7 @@ where
         cx: &mut Context<'_>,
         outcome: impl Fn(&F::Output) -> Outcome,
         wanted: bool,
-    ) -> Poll<Option<Release>> {
+    ) -> Poll<Option<Lent>> {
         let mut this = self.project();
         let work = this.work;
         work.recover();
@@ -383,8 +392,13 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
 
     /// The next result, if it is there: the one that a panic kept in, or the next in order.
     #[inline]
-    fn lend(&mut self) -> Option<Release> {
-        self.lent.take().or_else(|| self.state.release())
+    fn lend(&mut self) -> Option<Lent> {
+        if let Some(lent) = self.lent.take() {
+            return Some(lent);
+        }
+        let Release { handle, seq, attempt, what } = self.state.release()?;
+        // a stream numbers its items itself: none is missing
+        Some(Lent { handle, seq, attempt, has_failed: what == What::Failed })
     }
 
     /// Whether what has started is to be begun although there is a result: its time has begun.

@@ -249,7 +249,7 @@ impl State {
         self.now = self.now.max(now);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, lane: Option<Lane>) -> Result<Handle, PushError> {
         self.dispatcher.push(self.now, self.source, lane)
     }
@@ -269,7 +269,7 @@ impl State {
         self.dispatcher.end(self.now, self.source);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn complete(&mut self, run: Run, outcome: Outcome) -> Completion {
         self.dispatcher.complete(self.now, run.handle, run.attempt, outcome)
     }
@@ -392,7 +392,7 @@ impl State {
     }
 
     /// The next result, lent.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release(&mut self) -> Option<Release> {
         self.dispatcher.poll_release(self.source)
     }
