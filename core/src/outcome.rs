@@ -171,3 +171,17 @@ pub enum What {
         last: Seq,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn errors_say_what_is_wrong() {
+        assert!(PushError::Full.to_string().starts_with("no room: "));
+        assert!(PushError::Closed.to_string().starts_with("closed: "));
+        assert!(PushError::Numbering.to_string().contains("sequenced"));
+    }
+}

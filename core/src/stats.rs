@@ -149,3 +149,31 @@ fn micros_or_none<S: serde::Serializer>(
 fn micros<S: serde::Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(age.as_micros()).unwrap_or(u64::MAX))
 }
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_whole_microseconds_and_states_are_in_snake_case() {
+        let mut blocked = Blocked {
+            seq: 7,
+            attempt: 2,
+            age: Duration::from_millis(3),
+            waiting: 1,
+            state: BlockedState::BackingOff,
+            next_deadline: Some(Duration::from_nanos(5_999)),
+        };
+        let said = |blocked: &Blocked| serde_json::to_value(blocked).unwrap();
+        assert_eq!(
+            said(&blocked),
+            serde_json::json!({
+                "seq": 7, "attempt": 2, "age": 3_000, "waiting": 1, "state": "backing_off", "next_deadline": 5,
+            })
+        );
+        blocked.next_deadline = None;
+        assert!(said(&blocked)["next_deadline"].is_null());
+        let stats = Stats { oldest_age: Duration::from_secs(1), ..Stats::default() };
+        assert_eq!(serde_json::to_value(stats).unwrap()["oldest_age"], 1_000_000);
+    }
+}

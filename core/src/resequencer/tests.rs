@@ -36,6 +36,7 @@ impl Bench {
     fn push(&mut self, now: u64, key: u32, seq: Seq, payload: u64) -> Pushed {
         let pushed = self.resequencer.push(Time::from_micros(now), Sequence::new(key), seq);
         if let Pushed::Taken(slot) = pushed {
+            assert!(slot.index() <= self.payloads.len(), "slots are dense");
             if self.payloads.len() <= slot.index() {
                 self.payloads.resize(slot.index() + 1, None);
             }
@@ -395,4 +396,42 @@ fn why_nothing_comes_out_is_said_of_what_waits_longest() {
     let _ = bench.push(0, 0, 1, 1);
     let _ = bench.push(0, 0, 9, 9);
     assert_eq!(why(&bench, 0), None, "nothing comes out any more");
+}
+
+#[test]
+fn what_is_in_and_what_can_come_out_are_counted() {
+    let mut b = Bench::new(options(), 2);
+    let said = |b: &Bench| {
+        let r = &b.resequencer;
+        (r.len(), r.is_empty(), r.ready(), r.has_output())
+    };
+    assert_eq!(said(&b), (0, true, 0, false));
+    assert!(matches!(b.push(0, 0, 1, 10), Pushed::Taken(_)));
+    assert_eq!(said(&b), (1, false, 0, false));
+    assert!(matches!(b.push(0, 0, 0, 11), Pushed::Taken(_)));
+    assert!(matches!(b.push(0, 1, 0, 12), Pushed::Taken(_)));
+    assert_eq!(said(&b), (3, false, 3, true));
+    assert_eq!(b.drain().len(), 3);
+    assert_eq!(said(&b), (0, true, 0, false));
+}
+
+#[test]
+fn gaps_are_told_of_once_that_is_asked_for_in_old_sequences_and_in_new_ones() {
+    let mut b = Bench::new(options(), 1);
+    assert!(matches!(b.push(0, 0, 0, 10), Pushed::Taken(_)));
+    b.resequencer.tell_gaps();
+    assert_eq!(b.resequencer.open(), Some(Sequence::new(1)));
+    assert!(matches!(b.push(5, 0, 3, 11), Pushed::Taken(_)));
+    assert!(matches!(b.push(5, 1, 1, 12), Pushed::Taken(_)));
+    b.resequencer.handle_timeout(Time::from_micros(5));
+    assert_eq!(b.drain(), [Seen::Gap(0, 1, 2), Seen::Gap(1, 0, 0), Seen::Item(0, 10)]);
+}
+
+#[test]
+fn what_comes_after_the_end_or_of_nowhere_is_late() {
+    let mut b = Bench::new(options(), 1);
+    assert_eq!(b.push(0, 7, 0, 10), Pushed::Late);
+    b.resequencer.end(T0);
+    assert_eq!(b.push(0, 0, 0, 11), Pushed::Late);
+    assert_eq!(b.resequencer.stats().late, 2);
 }

@@ -383,3 +383,25 @@ fn a_run_with_wrapping_numbers_is_the_shifted_run() {
         }
     }
 }
+
+#[test]
+fn only_a_new_one_can_be_restored() {
+    let mut held = sequencer(options());
+    assert_eq!(insert(&mut held, T0, [5]), ["held"]);
+    assert!(!held.restore(None, [(1, 1)]));
+    assert_eq!(held.look(1), Insert::Held);
+    let mut skipped = sequencer(options());
+    skipped.skip_to(7);
+    assert!(!skipped.restore(Some(3), []));
+    assert_eq!(skipped.next(), 7);
+    let mut ended = sequencer(options());
+    ended.end(T0);
+    assert!(!ended.restore(Some(3), []));
+}
+
+#[test]
+fn where_nothing_is_given_up_the_first_number_is_still_the_one_seen() {
+    let mut s = sequencer(options().start_at_first());
+    s.skip_to(0);
+    assert_eq!(insert(&mut s, T0, [70, 71]), ["ready", "ready"]);
+}

@@ -42,11 +42,13 @@ fn all_sources_together_hold_so_many_items_and_no_more() {
     let options = Options::new().concurrency(1).capacity(MOST).on_failure(OnFailure::Emit);
     let mut d = Dispatcher::new(&options).expect("these are allowed");
     let [a, b] = [0, 1].map(|_| d.open_source(SourceOptions::new()).expect("it is open"));
+    let keyed = d.open_source(SourceOptions::new().keyed(true)).expect("it is open");
     let first = d.push(now, a, None).expect("there is room");
     for _ in 1..MOST {
         d.push(now, b, None).expect("there is room");
     }
     assert_eq!((d.wants(a), d.is_full(a), d.is_full(b)), (0, true, true));
+    assert_eq!(d.wants(keyed), 0);
     assert_eq!(d.push(now, a, None), Err(PushError::Full));
     assert_eq!(d.push(now, b, None), Err(PushError::Full));
     assert_eq!(d.poll_dispatch().map(|run| run.handle), Some(first));

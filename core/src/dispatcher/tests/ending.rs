@@ -240,3 +240,31 @@ fn what_can_be_lent_is_lent() {
         assert!(!d.can_lend(source));
     }
 }
+
+#[test]
+fn what_is_detached_ends_by_the_attempt_that_runs_alone() {
+    let (mut d, source) = open(&Options::new());
+    let item = d.push(T0, source, None).unwrap();
+    assert_eq!(runs(&mut d), [item]);
+    d.close(T0, Some(Duration::ZERO));
+    assert!(d.has_events());
+    d.handle_timeout(at(250));
+    assert_eq!(events(&mut d).len(), 3, "the signal, what is left, and the end");
+    assert!(!d.has_events());
+    assert_eq!(d.complete(at(250), item, 2, Outcome::Ok), Completion::Stale);
+    assert_eq!(d.complete(at(250), item, 1, Outcome::Ok), Completion::Ignored);
+    assert_eq!(d.complete(at(250), item, 1, Outcome::Ok), Completion::Stale);
+}
+
+#[test]
+fn a_callback_that_fails_where_an_item_did_does_not_take_its_place() {
+    let (mut d, source) = open(&Options::new().on_failure(OnFailure::Fail));
+    let item = d.push(T0, source, None).unwrap();
+    assert_eq!(runs(&mut d), [item]);
+    assert_eq!(d.complete(T0, item, 1, Outcome::FAILED), Completion::Settled);
+    for from in [1, 0] {
+        assert_eq!(d.failed(source), Some(item));
+        d.stop(T0, source, from);
+    }
+    assert_eq!(d.failed(source), Some(item));
+}

@@ -168,3 +168,31 @@ fn a_lane_is_resumed_only_while_it_is_halted() {
     let stats = d.stats(T0);
     assert_eq!((stats.ok, stats.skipped, stats.dead_lettered, stats.halted), (1, 0, 0, 0));
 }
+
+#[test]
+fn nothing_is_aside_when_all_that_was_is_done() {
+    let (mut d, source) = open(&failing(OnFailure::DeadLetter).retry(twice()));
+    let item = d.push(T0, source, None).unwrap();
+    assert_eq!(runs(&mut d), [item]);
+    assert_eq!(d.complete(T0, item, 1, Outcome::RETRY), Completion::Retrying);
+    assert_eq!(d.aside, 1);
+    d.handle_timeout(at(1));
+    assert_eq!((runs(&mut d), d.aside), (vec![item], 0));
+    assert_eq!(d.complete(at(1), item, 2, Outcome::FAILED), Completion::Settled);
+    let run = d.poll_dispatch().unwrap();
+    assert_eq!((run.kind(), d.aside), (RunKind::HandOver, 1));
+    assert_eq!(d.complete(at(1), item, run.attempt, Outcome::Ok), Completion::Settled);
+    assert_eq!((d.aside, d.len()), (0, 0));
+}
+
+#[test]
+fn a_hand_over_that_ends_after_its_signal_is_ignored_and_counted() {
+    let (mut d, source) = open(&failing(OnFailure::DeadLetter));
+    let item = d.push(T0, source, None).unwrap();
+    assert_eq!(runs(&mut d), [item]);
+    assert_eq!(d.complete(T0, item, 1, Outcome::FAILED), Completion::Settled);
+    let run = d.poll_dispatch().unwrap();
+    d.close(T0, Some(Duration::ZERO));
+    assert_eq!(d.complete(T0, item, run.attempt, Outcome::Ok), Completion::Ignored);
+    assert_eq!((d.stats(T0).ignored, d.is_drained()), (1, true));
+}

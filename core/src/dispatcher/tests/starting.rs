@@ -170,3 +170,26 @@ fn time_does_not_go_backwards() {
     d.close(at(2), Some(Duration::from_millis(1)));
     assert_eq!(d.poll_timeout(), Some(at(6)));
 }
+
+#[test]
+fn a_source_that_comes_later_changes_no_turn_of_others() {
+    let mut d = Dispatcher::new(&Options::new().concurrency(1)).unwrap();
+    let mut sources: Vec<_> =
+        (0..3).map(|_| d.open_source(SourceOptions::new()).unwrap()).collect();
+    let mut items: Vec<_> = sources.iter().map(|source| push(&mut d, *source, 2)).collect();
+    let start = |d: &mut Dispatcher, item: Handle| {
+        assert_eq!(runs(d), [item]);
+        ok(d, item);
+    };
+    for item in [items[0][0], items[1][0], items[2][0]] {
+        start(&mut d, item);
+    }
+    for source in &sources {
+        assert_eq!(take(&mut d, *source), [(0, What::Ok)]);
+    }
+    sources.push(d.open_source(SourceOptions::new()).unwrap());
+    items.push(push(&mut d, sources[3], 1));
+    for item in [items[3][0], items[0][1], items[1][1], items[2][1]] {
+        start(&mut d, item);
+    }
+}
