@@ -2,28 +2,25 @@
 
 mod cells;
 mod post;
+mod work;
 
-use std::hash::Hash;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::attempt::{Attempts, Round};
+use super::attempt::Attempts;
 use super::clock::{MaybeClock, NoClock, Timer};
 use super::key::Key;
 use super::letters::{Letters, NoReceiver};
-use super::spans::Span;
 use super::state::{Failed, State};
 use super::trials::Trials;
 use crate::event::Why;
-use crate::{
-    Completion, Handle, OnFailure, Options, OptionsError, Outcome, Release, Retry, Run, RunKind,
-    Seq, SourceOptions, Time, What,
-};
+use crate::{OnFailure, Options, OptionsError, Outcome, Retry, Seq, SourceOptions, Time};
 use cells::{Cell, Cells};
 use post::Post;
+use work::{Ended, Lent, Stage, Work};
 
 pin_project! {
     /// A stream, its handler, and what runs.
@@ -42,47 +39,6 @@ pin_project! {
         key: K,
         work: Work<S::Item, F, K::Key, C, L>,
     }
-}
-
-/// What runs, and what came of it.
-struct Work<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> {
-    state: State,
-    cells: Cells<T, F::Output, Q>,
-    attempts: Attempts<F>,
-    trials: Trials<T, F::Output>,
-    post: Post<T, F::Output, L>,
-    options: Options,
-    timer: Timer<C>,
-    stage: Stage,
-    /// The failure that ends it, while its source is dropped: a panic may go through that.
-    lent: Option<Lent>,
-    /// A panic has cost an item.
-    lost_one: bool,
-}
-
-/// How far a stream is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing was asked for.
-    New,
-    Open,
-    /// Nothing more comes out.
-    Over,
-}
-
-/// A result that is lent, in as few registers as can be.
-#[derive(Clone, Copy)]
-struct Lent {
-    handle: Handle,
-    seq: Seq,
-    attempt: u32,
-    has_failed: bool,
-}
-
-/// When an attempt that was begun ends.
-enum Ended {
-    AtOnce,
-    Later,
 }
 
 /// One result.
@@ -350,265 +306,5 @@ where
     /// Whether the end was told.
     pub(super) fn is_over(&self) -> bool {
         self.work.stage == Stage::Over
-    }
-}
-
-impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, L> {
-    /// Begins, unless it is over.
-    ///
-    /// # Panics
-    /// Where an option needs what was not given.
-    #[cold]
-    fn start(&mut self) -> bool {
-        if self.stage == Stage::New {
-            if let Err(error) = self.check() {
-                panic!("{error}");
-            }
-            self.stage = Stage::Open;
-        }
-        self.stage == Stage::Open
-    }
-
-    fn check(&self) -> Result<(), OptionsError> {
-        let needs = |name, needs| Err(OptionsError::Needs { name, needs });
-        match self.options.policy() {
-            OnFailure::Fail | OnFailure::Emit | OnFailure::Skip => {}
-            OnFailure::DeadLetter if L::IS_WANTED => {}
-            OnFailure::DeadLetter => needs("on_failure: dead_letter", "somebody who receives")?,
-            OnFailure::HaltKey => needs("on_failure: halt_key", "a Processor")?,
-        }
-        if L::IS_WANTED && !C::HAS_TIME {
-            needs("dead_letter", "a clock")?;
-        }
-        self.options.check_needs(C::HAS_TIME, self.trials.again.is_some())
-    }
-
-    #[inline]
-    fn look_at_the_clock(&mut self) {
-        if C::HAS_TIME {
-            self.state.set_now(self.timer.now());
-        }
-    }
-
-    /// The next result, if it is there: the one that a panic kept in, or the next in order.
-    #[inline]
-    fn lend(&mut self) -> Option<Lent> {
-        if let Some(lent) = self.lent.take() {
-            return Some(lent);
-        }
-        let Release { handle, seq, attempt, what } = self.state.release()?;
-        // a stream numbers its items itself: none is missing
-        Some(Lent { handle, seq, attempt, has_failed: what == What::Failed })
-    }
-
-    /// Whether what has started is to be begun although there is a result: its time has begun.
-    #[inline]
-    fn must_begin(&self) -> bool {
-        C::HAS_TIME && self.state.has_runs()
-    }
-
-    /// Sets the timer, and fires what is due. True where something was.
-    #[cold]
-    fn ring(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(due) = self.timer.poll(self.state.timeout(), cx) else { return false };
-        self.state.set_now(due);
-        self.state.handle_timeout();
-        self.drain();
-        true
-    }
-
-    /// Drains, and stops what was signalled.
-    #[inline(always)]
-    fn drain(&mut self) {
-        if C::HAS_TIME {
-            self.state.drain_all(&mut self.cells);
-            self.stop_signalled();
-        } else if self.state.drain(&mut self.cells) {
-            self.stop_signalled();
-        }
-    }
-
-    #[cold]
-    fn stop_signalled(&mut self) {
-        while let Some((run, why)) = self.cells.signals.pop() {
-            self.stop(run, why);
-            self.state.drain_all(&mut self.cells);
-        }
-        self.cells.notes.tell();
-        // last, as a destructor may panic
-        self.cells.trash.clear();
-    }
-
-    fn stop(&mut self, run: Run, why: Why) {
-        let cell = self.cells.of(run.handle);
-        let is_unbegun = matches!(cell, Cell::Waiting(_) | Cell::TimedOut(..));
-        // first, as a panic may come
-        let left_over = if why.is_timeout() {
-            self.cells.time_out(run.handle, why).map_or(Cell::Empty, Cell::Waiting)
-        } else {
-            self.cells.take(run.handle)
-        };
-        if !is_unbegun && !self.attempts.stop(run) {
-            return;
-        }
-        if why.is_timeout() {
-            let outcome = self.trials.timed_out(run, why);
-            let seq = self.state.seq_of(run.handle);
-            let is_retried = self.state.end_timed_out(run, outcome, !is_unbegun);
-            self.cells.notes.timed_out(why, is_retried, seq, run.attempt);
-        } else if is_unbegun {
-            self.state.stop_unbegun(run, Outcome::Cancelled);
-        } else {
-            self.state.complete(run, Outcome::Cancelled);
-        }
-        drop(left_over);
-    }
-
-    /// Puts right what a panic has left behind: its item counts as cancelled.
-    #[inline]
-    fn recover(&mut self) {
-        // nothing is tried again without a clock
-        let is_broken = || self.trials.is_broken() || self.post.is_broken();
-        if self.attempts.is_broken() || C::HAS_TIME && is_broken() {
-            self.recover_from_panic();
-        }
-    }
-
-    fn has_panicked(&self) -> bool {
-        self.lost_one || self.attempts.is_broken() || self.trials.is_broken()
-    }
-
-    #[cold]
-    fn recover_from_panic(&mut self) {
-        let runs = [self.attempts.recover(), self.trials.recover()];
-        self.lost_one |= runs.iter().any(Option::is_some);
-        // a hand-over is tried again
-        let runs = runs.into_iter().chain([self.post.recover()]);
-        for run in runs.flatten() {
-            self.state.complete(run, Outcome::Cancelled);
-            self.drain();
-        }
-        // those that a panic has left
-        self.stop_signalled();
-    }
-
-    #[inline]
-    fn begin(
-        &mut self,
-        run: Run,
-        handler: &mut impl FnMut(T) -> F,
-        outcome: impl Fn(&F::Output) -> Outcome,
-    ) -> Ended {
-        if L::IS_WANTED && run.kind() == RunKind::HandOver {
-            return self.begin_hand_over(run);
-        }
-        let poll = if !C::HAS_TIME || self.trials.again.is_none() {
-            let Cell::Waiting(item) = self.cells.take(run.handle) else { return Ended::Later };
-            let span = Span::new(run, || self.state.who(run.handle));
-            self.attempts.begin(run, span, || handler(item))
-        } else {
-            self.begin_copy(run, handler)
-        };
-        let Poll::Ready(output) = poll else { return Ended::Later };
-        self.finish(run, output, outcome);
-        Ended::AtOnce
-    }
-
-    #[cold]
-    fn begin_hand_over(&mut self, run: Run) -> Ended {
-        let span = Span::new(run, || self.state.who(run.handle));
-        let seq = self.state.seq_of(run.handle).unwrap_or_default();
-        match self.post.begin(run, seq, span, &mut self.cells) {
-            Poll::Ready(is_received) => {
-                self.handed_over(run, is_received);
-                Ended::AtOnce
-            }
-            Poll::Pending => Ended::Later,
-        }
-    }
-
-    #[cold]
-    fn poll_letters(&mut self) {
-        let mut round = Round::default();
-        while let Some((run, is_received)) = self.post.poll_woken(&mut round) {
-            self.handed_over(run, is_received);
-        }
-    }
-
-    fn handed_over(&mut self, run: Run, is_received: bool) {
-        let outcome = if is_received { Outcome::Ok } else { Outcome::FAILED };
-        let seq = self.state.seq_of(run.handle);
-        self.cells.notes.handed_over(is_received, seq, run.attempt);
-        self.state.complete(run, outcome);
-        let letter = if is_received { self.post.forget(run.handle) } else { None };
-        self.cells.notes.tell();
-        self.drain();
-        // last, as a destructor may panic
-        drop(letter);
-    }
-
-    /// Begins with a copy of the item, which stays where it is.
-    #[cold]
-    fn begin_copy(&mut self, run: Run, handler: &mut impl FnMut(T) -> F) -> Poll<F::Output> {
-        let cell = &mut self.cells.cells[run.handle.slot().index()];
-        let Some(again) = self.trials.again else { return Poll::Pending };
-        let (Cell::Waiting(item) | Cell::Begun(item) | Cell::TimedOutKept(item)) =
-            std::mem::replace(cell, Cell::Empty)
-        else {
-            return Poll::Pending;
-        };
-        *cell = Cell::Begun(item);
-        let Cell::Begun(item) = &*cell else { return Poll::Pending };
-        self.post.note(run);
-        let span = Span::new(run, || self.state.who(run.handle));
-        self.attempts.begin(run, span, || handler(again(item)))
-    }
-
-    fn poll_woken(&mut self, outcome: impl Fn(&F::Output) -> Outcome) {
-        let mut round = Round::default();
-        while let Some((run, output)) = self.attempts.poll_woken(&mut round, |_| ()) {
-            self.finish(run, output, &outcome);
-        }
-    }
-
-    #[inline]
-    fn finish(&mut self, run: Run, output: F::Output, outcome: impl Fn(&F::Output) -> Outcome) {
-        let outcome = outcome(&output);
-        let outcome = self.trials.outcome(run, &output, outcome);
-        let seq = self.state.seq_of(run.handle);
-        let completion = self.state.complete(run, outcome);
-        self.cells.notes.ended(completion, outcome, seq, run.attempt);
-        if completion == Completion::Settled {
-            if C::HAS_TIME && self.cells.hands_over && outcome != Outcome::Ok {
-                self.post.keep(run, seq.unwrap_or_default(), output, &mut self.cells);
-            } else {
-                self.cells.put(run.handle, Cell::Done(output));
-            }
-        } else if completion == Completion::Retrying {
-            self.cells.wait_again(run.handle);
-        }
-        self.cells.notes.tell();
-        self.drain();
-    }
-}
-
-impl<T, F, Q, C, L> Work<T, F, Q, C, L>
-where
-    F: Future,
-    Q: Eq + Hash,
-    C: MaybeClock,
-    L: Letters<T, F::Output>,
-{
-    #[inline]
-    fn accept(&mut self, item: T, key: Option<Q>) {
-        let lane = key.and_then(|key| self.cells.lane_of(key));
-        let handle = self.state.push(lane).expect("a stream reads only what there is room for");
-        let index = handle.slot().index();
-        if index == self.cells.cells.len() {
-            self.cells.cells.push(Cell::Waiting(item));
-        } else {
-            self.cells.cells[index] = Cell::Waiting(item);
-        }
-        self.drain();
     }
 }
