@@ -1,5 +1,6 @@
 //! The numbers that cross the API, each of a type of its own.
 
+use core::fmt;
 use core::num::NonZeroU64;
 
 /// The number of bits of a slot number, and so the binary logarithm of [`MAX_ITEMS`].
@@ -33,7 +34,7 @@ impl Slot {
 ///
 /// A handle kept longer than its item is *stale*: commands that get one change nothing but a counter. Its bits are
 /// exact in an `f64`: 20 of the slot, and 32 of the epoch above them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(NonZeroU64);
 
 impl Handle {
@@ -78,6 +79,12 @@ impl Handle {
             Some(marked) => Self(marked),
             None => unreachable!(),
         }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.to_bits()).finish()
     }
 }
 

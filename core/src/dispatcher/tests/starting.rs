@@ -176,7 +176,7 @@ fn a_source_that_comes_later_changes_no_turn_of_others() {
     let mut d = Dispatcher::new(&Options::new().concurrency(1)).unwrap();
     let mut sources: Vec<_> =
         (0..3).map(|_| d.open_source(SourceOptions::new()).unwrap()).collect();
-    let mut items: Vec<_> = sources.iter().map(|source| push(&mut d, *source, 2)).collect();
+    let mut items: Vec<_> = sources.iter().map(|source| push(&mut d, *source, 3)).collect();
     let start = |d: &mut Dispatcher, item: Handle| {
         assert_eq!(runs(d), [item]);
         ok(d, item);
@@ -189,7 +189,8 @@ fn a_source_that_comes_later_changes_no_turn_of_others() {
     }
     sources.push(d.open_source(SourceOptions::new()).unwrap());
     items.push(push(&mut d, sources[3], 1));
-    for item in [items[3][0], items[0][1], items[1][1], items[2][1]] {
-        start(&mut d, item);
+    for (source, nth) in [(3, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2)] {
+        start(&mut d, items[source][nth]);
+        assert_eq!(take(&mut d, sources[source]), [(nth as u64, What::Ok)]);
     }
 }
