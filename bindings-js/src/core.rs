@@ -181,10 +181,9 @@ impl Core {
                 self.accepted(now, handle, rejected)
             }
             Ok(Arrival::Duplicate) => DUPLICATE,
-            Ok(Arrival::Late) => LATE,
-            Ok(Arrival::TooFar) => TOO_FAR,
             // nothing is restored yet
-            Ok(Arrival::Restored) => LATE,
+            Ok(Arrival::Late | Arrival::Restored) => LATE,
+            Ok(Arrival::TooFar) => TOO_FAR,
             Err(error) => refused(error),
         }
     }

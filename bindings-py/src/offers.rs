@@ -192,10 +192,9 @@ impl State {
                 self.core.push_at(self.now, self.source, *lane, seq).map(|arrival| match arrival {
                     Arrival::Ready(handle) | Arrival::Held(handle) => Ok(handle),
                     Arrival::Duplicate => Err(Refusal::Duplicate),
-                    Arrival::Late => Err(Refusal::Late),
-                    Arrival::TooFar => Err(Refusal::TooFar),
                     // nothing is restored yet
-                    Arrival::Restored => Err(Refusal::Late),
+                    Arrival::Late | Arrival::Restored => Err(Refusal::Late),
+                    Arrival::TooFar => Err(Refusal::TooFar),
                 })
             }
         };
