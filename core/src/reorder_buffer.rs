@@ -105,13 +105,13 @@ impl<T> ReorderBuffer<T> {
 }
 
 impl<T> Items<T> {
-    #[inline]
+    #[inline(always)]
     fn place(&self, seq: Seq) -> usize {
         // the size is a power of two
         seq as usize & (self.0.len() - 1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&mut self, seq: Seq) -> &mut Option<T> {
         let place = self.place(seq);
         &mut self.0[place]
@@ -119,18 +119,18 @@ impl<T> Items<T> {
 }
 
 impl<T> Ring for Items<T> {
-    #[inline]
+    #[inline(always)]
     fn is_in(&self, seq: Seq) -> bool {
         self.0[self.place(seq)].is_some()
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, from: Seq, until: Seq, is_in: bool) -> Seq {
         (from..until).find(|seq| self.is_in(*seq) == is_in).unwrap_or(until.max(from))
     }
 
     // what has left was taken out
-    #[inline]
+    #[inline(always)]
     fn move_on(&mut self, _: Seq, _: Seq) {}
 }
 

@@ -52,6 +52,9 @@ pub struct Window<R = Bits> {
     width: u64,
     next: Seq,
     expected: Seq,
+    /// One more than the last number that is admitted. The last number there is never is, so that one more than a number
+    /// is a number.
+    end: Seq,
     len: usize,
     /// Whether some number from `next` to `expected` is not in: it left out of turn, or was given up.
     holes: bool,
@@ -108,6 +111,7 @@ impl Window {
     /// Changes how far ahead numbers are admitted. What is in stays in.
     pub(super) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity as u64;
+        self.end = self.next.saturating_add(self.capacity);
         if self.capacity > self.width {
             let last = self.window_end() - 1;
             self.ring.widen(capacity, self.next, last);
@@ -119,6 +123,7 @@ impl Window {
     pub(super) fn restart(&mut self, first: Seq, count: u64) {
         self.ring.clear();
         (self.next, self.expected) = (first, first.saturating_add(count));
+        self.end = first.saturating_add(self.capacity);
         (self.len, self.holes) = (count as usize, false);
         for seq in first..self.expected {
             self.ring.set(seq);
@@ -132,7 +137,16 @@ impl<R: Ring> Window<R> {
     pub(crate) fn over(ring: R, options: SequencerOptions) -> Self {
         let (start, capacity) = (options.start.unwrap_or(0), options.effective_capacity());
         let capacity = capacity as u64;
-        Self { ring, capacity, width: capacity, next: start, expected: start, len: 0, holes: false }
+        Self {
+            ring,
+            capacity,
+            width: capacity,
+            next: start,
+            expected: start,
+            end: start.saturating_add(capacity),
+            len: 0,
+            holes: false,
+        }
     }
 
     /// What it is over.
@@ -191,8 +205,7 @@ impl<R: Ring> Window<R> {
             Insert::Duplicate
         } else if is_late {
             Insert::Late
-        } else if seq - self.next >= self.capacity || seq == Seq::MAX {
-            // the last number there is stays out, so that one more than a number is a number
+        } else if seq >= self.end {
             Insert::TooFar
         } else if seq == self.expected {
             Insert::Ready
@@ -205,11 +218,7 @@ impl<R: Ring> Window<R> {
     /// something.
     #[inline(always)]
     pub(crate) fn insert_with(&mut self, seq: Seq, put: impl FnOnce(&mut R)) -> Insert {
-        // a number before the next one is as far away as can be
-        let is_admitted = seq.wrapping_sub(self.next) < self.capacity
-            && seq >= self.expected
-            && seq != Seq::MAX
-            && !self.ring.is_in(seq);
+        let is_admitted = seq >= self.expected && seq < self.end && !self.ring.is_in(seq);
         if !is_admitted {
             // inlined: a call with a reference would keep the numbers that move in memory instead of registers
             return self.look(seq);
@@ -282,6 +291,7 @@ impl<R: Ring> Window<R> {
     #[inline]
     fn move_next(&mut self, to: Seq) {
         self.ring.move_on(self.next, to);
+        self.end = self.end.saturating_add(to - self.next);
         self.next = to;
     }
 
