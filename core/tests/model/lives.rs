@@ -15,7 +15,8 @@ struct Lineage {
     /// `None` where the source gives the numbers.
     numbering: Option<Numbering>,
     completed: BTreeSet<Seq>,
-    given_up: BTreeSet<Seq>,
+    /// First and last of each range, which may be long.
+    given_up: Vec<(Seq, Seq)>,
 }
 
 /// One life of a source.
@@ -100,7 +101,7 @@ impl Lives {
 
     pub(crate) fn given_up(&mut self, source: Source, first: Seq, last: Seq) {
         if let Some(life) = self.now.get(&source) {
-            self.lineages[life.lineage].given_up.extend(first..=last);
+            self.lineages[life.lineage].given_up.push((first, last));
         }
     }
 
@@ -120,9 +121,16 @@ impl Lives {
             None => 0,
         };
         let from = base.map_or(first, |position| position + 1);
-        for seq in from..checkpoint.position().map_or(0, |position| position + 1) {
-            let is_done = lineage.completed.contains(&seq) || lineage.given_up.contains(&seq);
-            holds(is_done, "the position passes what is not done", seq)?;
+        let mut seq = from;
+        while checkpoint.position().is_some_and(|position| seq <= position) {
+            let mut ranges = lineage.given_up.iter();
+            if let Some((_, last)) = ranges.find(|(first, last)| (*first..=*last).contains(&seq)) {
+                seq = *last;
+            } else {
+                let is_done = lineage.completed.contains(&seq);
+                holds(is_done, "the position passes what is not done", seq)?;
+            }
+            seq += 1;
         }
         for seq in checkpoint.runs().flat_map(|(first, last)| first..=last) {
             holds(lineage.completed.contains(&seq), "the map has what is not done", seq)?;

@@ -44,8 +44,10 @@ pub(crate) struct Numbers {
     pub(crate) capacity: u64,
     is_started: bool,
     arrived: BTreeSet<Seq>,
-    /// Released, passed or given up.
+    /// Released or passed.
     gone: BTreeSet<Seq>,
+    /// First and last of each range that was given up, which may be long.
+    given_up: Vec<(Seq, Seq)>,
     /// Done in an earlier life.
     restored: BTreeSet<Seq>,
     /// Below it everything is gone, or before the start.
@@ -65,6 +67,7 @@ impl Numbers {
             is_started: numbering.start.is_some(),
             arrived: BTreeSet::new(),
             gone: BTreeSet::new(),
+            given_up: Vec::new(),
             restored: BTreeSet::new(),
             next: start,
             expected: start,
@@ -131,7 +134,7 @@ impl Numbers {
     pub(crate) fn look(&self, seq: Seq) -> Insert {
         if self.restored.contains(&seq) {
             Insert::Restored
-        } else if seq < self.next || self.gone.contains(&seq) {
+        } else if seq < self.next || self.gone.contains(&seq) || self.given_up_to(seq).is_some() {
             Insert::Late
         } else if self.arrived.contains(&seq) {
             Insert::Duplicate
@@ -221,21 +224,37 @@ impl Numbers {
     }
 
     pub(crate) fn give_up(&mut self, first: Seq, last: Seq) {
-        self.gone.extend(first..=last);
+        self.given_up.push((first, last));
         self.settle();
     }
 
+    /// The last number of the range with this one in it that was given up.
+    fn given_up_to(&self, seq: Seq) -> Option<Seq> {
+        let mut ranges = self.given_up.iter();
+        ranges.find(|(first, last)| (*first..=*last).contains(&seq)).map(|(_, last)| *last)
+    }
+
     fn settle(&mut self) {
-        while [&self.arrived, &self.gone, &self.restored]
-            .iter()
-            .any(|it| it.contains(&self.expected))
-        {
-            self.expected += 1;
+        loop {
+            let at = self.expected;
+            if let Some(last) = self.given_up_to(at) {
+                self.expected = last + 1;
+            } else if [&self.arrived, &self.gone, &self.restored].iter().any(|it| it.contains(&at))
+            {
+                self.expected += 1;
+            } else {
+                break;
+            }
         }
-        while self.gone.contains(&self.next)
-            || self.restored.contains(&self.next) && self.next < self.expected
-        {
-            self.next += 1;
+        loop {
+            let at = self.next;
+            if let Some(last) = self.given_up_to(at) {
+                self.next = last + 1;
+            } else if self.gone.contains(&at) || self.restored.contains(&at) && at < self.expected {
+                self.next += 1;
+            } else {
+                break;
+            }
         }
     }
 }
