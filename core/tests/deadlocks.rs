@@ -1,9 +1,12 @@
 //! What waits for itself is told so, instead of waiting for ever.
 #![cfg(feature = "futures")]
 
+#[path = "common/hasty.rs"]
+mod hasty;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
-use std::future::{Ready, poll_fn, ready};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -14,30 +17,14 @@ use futures::future::join;
 use futures::stream::StreamExt;
 use futures::task::LocalSpawnExt;
 use inorder::{
-    Clock, CloseError, Failure, FailureKind, JoinError, Options, Processor, RefusedKind, Retry,
-    Ticket, Time,
+    CloseError, Failure, FailureKind, JoinError, Options, Processor, RefusedKind, Retry, Ticket,
 };
+
+use hasty::Hasty;
 
 type Word = &'static str;
 type Handle = Processor<Word, Word, Word, Word>;
 type Held = RefCell<Option<Ticket<Word, Word>>>;
-
-/// A clock by which every wait is over at once.
-#[derive(Clone, Default)]
-struct Hasty(Rc<Cell<u64>>);
-
-impl Clock for Hasty {
-    type Sleep = Ready<()>;
-
-    fn now(&self) -> Time {
-        Time::from_micros(self.0.get())
-    }
-
-    fn sleep_until(&self, deadline: Time) -> Ready<()> {
-        self.0.set(deadline.as_micros());
-        ready(())
-    }
-}
 
 async fn one_turn() {
     let mut is_first = true;

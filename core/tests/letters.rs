@@ -1,8 +1,11 @@
 //! Dead letters of streams: what the scenarios cannot show.
 #![cfg(feature = "futures")]
 
+#[path = "common/hasty.rs"]
+mod hasty;
+
 use std::cell::{Cell, RefCell};
-use std::future::{Ready, pending, ready};
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -11,24 +14,9 @@ use std::task::{Context, Poll, Waker};
 
 use futures::executor::block_on;
 use futures::stream::{self, Stream, StreamExt};
-use inorder::{Clock, Failure, FailureKind, InOrderExt, OnFailure, Options, Time};
+use inorder::{Failure, FailureKind, InOrderExt, OnFailure, Options};
 
-/// A clock by which every wait is over at once.
-#[derive(Clone, Default)]
-struct Hasty(Rc<Cell<u64>>);
-
-impl Clock for Hasty {
-    type Sleep = Ready<()>;
-
-    fn now(&self) -> Time {
-        Time::from_micros(self.0.get())
-    }
-
-    fn sleep_until(&self, deadline: Time) -> Ready<()> {
-        self.0.set(deadline.as_micros());
-        ready(())
-    }
-}
+use hasty::Hasty;
 
 fn options() -> Options {
     Options::new().on_failure(OnFailure::DeadLetter).concurrency(2)

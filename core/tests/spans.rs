@@ -1,10 +1,13 @@
 //! The feature `tracing`: what a subscriber is told.
 #![cfg(feature = "tracing")]
 
+#[path = "common/hasty.rs"]
+mod hasty;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
-use std::future::{Ready, pending, poll_fn, ready};
+use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -13,10 +16,12 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::future::join;
 use futures::stream::{self, StreamExt};
-use inorder::{Clock, Failure, InOrderExt, OnFailure, Options, Processor, Resume, Retry, Time};
+use inorder::{Failure, InOrderExt, OnFailure, Options, Processor, Resume, Retry};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+
+use hasty::Hasty;
 
 /// What was told, line by line.
 #[derive(Clone, Default)]
@@ -98,23 +103,6 @@ impl Subscriber for Log {
 
     fn try_close(&self, span: Id) -> bool {
         self.0.names.lock().unwrap().remove(&span.into_u64()).is_some()
-    }
-}
-
-/// A clock by which every wait is over at once.
-#[derive(Clone, Default)]
-struct Hasty(std::rc::Rc<Cell<u64>>);
-
-impl Clock for Hasty {
-    type Sleep = Ready<()>;
-
-    fn now(&self) -> Time {
-        Time::from_micros(self.0.get())
-    }
-
-    fn sleep_until(&self, deadline: Time) -> Ready<()> {
-        self.0.set(deadline.as_micros());
-        ready(())
     }
 }
 
