@@ -2,14 +2,13 @@
 #![cfg(feature = "futures")]
 
 use std::cell::RefCell;
-use std::future::{Ready, pending, ready};
+use std::future::{Pending, Ready, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 use futures::task::noop_waker_ref;
@@ -99,6 +98,35 @@ fn retry_if_hears_of_the_error_and_the_attempt() {
     assert_eq!(*heard.lock().unwrap(), [(7, 1), (7, 2), (7, 3)]);
 }
 
+/// It is always the beginning.
+struct Still;
+
+impl Clock for Still {
+    type Sleep = Pending<()>;
+
+    fn now(&self) -> Time {
+        Time::default()
+    }
+
+    fn sleep_until(&self, _: Time) -> Pending<()> {
+        pending()
+    }
+}
+
+#[test]
+fn progress_waits_for_what_is_tried_again() {
+    let mut results = Box::pin(
+        stream::iter([1])
+            .in_order(Options::new(), async |n: u32| Err::<(), _>(n))
+            .clock(Still)
+            .retry(Retry::new(2), u32::clone),
+    );
+    assert!(results.next().now_or_never().is_none());
+    assert_eq!(results.stats().backing_off, 1);
+    let cx = &mut Context::from_waker(noop_waker_ref());
+    assert!(results.as_mut().poll_progress(cx).is_pending());
+}
+
 #[test]
 fn without_a_seed_the_waits_of_two_processors_differ() {
     let waits = || {
@@ -135,56 +163,6 @@ fn a_timeout_that_stops_a_processor_is_the_cause_of_the_rest() {
     assert_eq!(closed.kind, FailureKind::Closed);
     assert_eq!(closed.cause().map(|stop| &stop.kind), Some(&StopKind::AttemptTimeout));
     assert_eq!(now(processor.join()).unwrap_err().stop().unwrap().kind, StopKind::AttemptTimeout);
-}
-
-#[test]
-fn raising_the_concurrency_far_loses_no_wake() {
-    let mut ends = Vec::new();
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let (processor, driver) = Processor::new(Options::new(), move |n: u32| {
-        let (end, wait) = oneshot::channel::<()>();
-        sender.send(end).unwrap();
-        async move { wait.await.map(|()| n) }
-    });
-    let mut driver = Box::pin(driver);
-    let mut tickets: Vec<_> = (0..300).map(|n| processor.try_enqueue(n).unwrap()).collect();
-    let (count, waker) = futures_test_waker();
-    let mut cx = Context::from_waker(&waker);
-    assert!(driver.as_mut().poll(&mut cx).is_pending());
-    processor.set_concurrency(300).unwrap();
-    assert!(driver.as_mut().poll(&mut cx).is_pending());
-    while count.take() {
-        assert!(driver.as_mut().poll(&mut cx).is_pending());
-    }
-    ends.extend(receiver.try_iter());
-    assert_eq!(ends.len(), 300);
-    for end in ends {
-        end.send(()).unwrap();
-        assert!(count.take(), "a wake was lost");
-        assert!(driver.as_mut().poll(&mut cx).is_pending());
-    }
-    assert!(tickets.iter_mut().all(|ticket| poll(ticket).is_ready()));
-}
-
-/// A waker, and whether it was woken.
-fn futures_test_waker() -> (std::sync::Arc<Woken>, std::task::Waker) {
-    let woken = std::sync::Arc::<Woken>::default();
-    (std::sync::Arc::clone(&woken), std::task::Waker::from(woken))
-}
-
-#[derive(Default)]
-struct Woken(std::sync::atomic::AtomicBool);
-
-impl Woken {
-    fn take(&self) -> bool {
-        self.0.swap(false, std::sync::atomic::Ordering::SeqCst)
-    }
-}
-
-impl std::task::Wake for Woken {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
-    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ struct Places<'a> {
     lines: &'a Lines<'a>,
     /// Expressions, by where their operator or they themselves begin.
     expressions: HashMap<usize, Range<usize>>,
-    /// What is evaluated by the compiler cannot be asked.
+    /// What is evaluated by the compiler cannot be asked, and what stands for a feature that is off is not there.
     fixed: Vec<Range<usize>>,
 }
 
@@ -69,6 +69,13 @@ impl<'ast> Visit<'ast> for Places<'_> {
         visit::visit_arm(self, node);
     }
 
+    fn visit_item_mod(&mut self, node: &'ast syn::ItemMod) {
+        if node.attrs.iter().any(is_without_a_feature) {
+            self.fixed.push(self.lines.range(node));
+        }
+        visit::visit_item_mod(self, node);
+    }
+
     fn visit_item_const(&mut self, node: &'ast syn::ItemConst) {
         self.fixed.push(self.lines.range(node));
     }
@@ -90,6 +97,12 @@ impl<'ast> Visit<'ast> for Places<'_> {
         }
         visit::visit_impl_item_fn(self, node);
     }
+}
+
+/// Whether it is `#[cfg(not(...))]`.
+fn is_without_a_feature(attribute: &syn::Attribute) -> bool {
+    let list = attribute.meta.require_list();
+    list.is_ok_and(|list| list.path.is_ident("cfg") && list.tokens.to_string().starts_with("not"))
 }
 
 /// A mutant: this range of the text is replaced.

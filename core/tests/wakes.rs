@@ -1,0 +1,122 @@
+//! When a driver is woken: no wake is lost, whatever grows meanwhile.
+#![cfg(feature = "futures")]
+
+#[path = "common/hasty.rs"]
+mod hasty;
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::FutureExt;
+use futures::channel::oneshot;
+use inorder::{Driver, OnFailure, Options, Processor};
+
+use hasty::Hasty;
+
+/// Whether a task was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// A driver that is polled when it is woken, as an executor does.
+struct Running<D> {
+    driver: Pin<Box<Driver<D>>>,
+    woken: Arc<Woken>,
+}
+
+impl<D: Future<Output = ()>> Running<D> {
+    fn new(driver: Driver<D>) -> Self {
+        let running = Self { driver: Box::pin(driver), woken: Arc::default() };
+        running.woken.0.store(true, SeqCst);
+        running
+    }
+
+    /// Polls it for as long as it is woken. Whether it was.
+    fn turn(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let mut was_woken = false;
+        while self.woken.0.swap(false, SeqCst) {
+            was_woken = true;
+            let poll: Poll<()> = self.driver.as_mut().poll(&mut Context::from_waker(&waker));
+            if poll.is_ready() {
+                break;
+            }
+        }
+        was_woken
+    }
+}
+
+#[test]
+fn raising_the_concurrency_far_loses_no_wake() {
+    // some in one turn, and more than in one turn
+    for count in [100, 300] {
+        let (sender, receiver) = channel();
+        let (processor, driver) = Processor::new(Options::new(), move |n: usize| {
+            let (end, wait) = oneshot::channel::<()>();
+            sender.send(end).unwrap();
+            async move { wait.await.map(|()| n) }
+        });
+        let mut driver = Running::new(driver);
+        let tickets: Vec<_> = (0..count).map(|n| processor.try_enqueue(n).unwrap()).collect();
+        assert!(driver.turn());
+        processor.set_concurrency(count).unwrap();
+        assert!(driver.turn());
+        let ends: Vec<_> = receiver.try_iter().collect();
+        assert_eq!(ends.len(), count);
+        for end in ends {
+            end.send(()).unwrap();
+            assert!(driver.turn(), "a wake was lost");
+        }
+        let results = tickets.into_iter().map(|ticket| ticket.now_or_never().expect("it is done"));
+        assert!(results.eq((0..count).map(Ok)));
+    }
+}
+
+#[test]
+fn many_hand_overs_lose_no_wake() {
+    let ends = Arc::<Mutex<Vec<oneshot::Sender<()>>>>::default();
+    let (begun, count) = (Arc::clone(&ends), 100);
+    let (processor, driver) = Processor::builder(async |n: usize| Err::<(), _>(n))
+        .options(Options::new().concurrency(count).on_failure(OnFailure::DeadLetter))
+        .dead_letter(move |_: &_| {
+            let (end, wait) = oneshot::channel();
+            begun.lock().unwrap().push(end);
+            wait
+        })
+        .clock(Hasty::default())
+        .build();
+    let mut driver = Running::new(driver);
+    let tickets: Vec<_> = (0..count).map(|n| processor.try_enqueue(n).unwrap()).collect();
+    assert!(driver.turn());
+    let ends = std::mem::take(&mut *ends.lock().unwrap());
+    assert_eq!(ends.len(), count);
+    for end in ends {
+        end.send(()).unwrap();
+        assert!(driver.turn(), "a wake was lost");
+    }
+    assert!(tickets.iter().all(inorder::Ticket::is_done));
+}
+
+#[test]
+fn a_number_that_is_missing_is_told_at_once() {
+    let gaps = Arc::<Mutex<Vec<u64>>>::default();
+    let told = Arc::clone(&gaps);
+    let (processor, driver) = Processor::builder(async |()| pending::<Result<(), ()>>().await)
+        .sequenced(0)
+        .on_gap(move |gap| told.lock().unwrap().push(gap.first))
+        .build();
+    let mut driver = Running::new(driver);
+    assert!(driver.turn());
+    drop(processor.try_enqueue_at(1, ()).unwrap());
+    assert!(driver.turn(), "somebody is to be told");
+    assert_eq!(*gaps.lock().unwrap(), [0]);
+}
