@@ -88,8 +88,9 @@ impl<C: Chain> Fifo<C> {
 
     #[inline(always)]
     pub(crate) fn push_back(&mut self, items: &mut [Item], slot: u32) {
-        *C::link_mut(&mut items[slot as usize]) = self.next_link();
-        self.push_linked(items, slot);
+        let link = self.next_link();
+        *C::link_mut(&mut items[slot as usize]) = link;
+        self.push_linked(items, slot, link);
     }
 
     /// The link that an item needs to be pushed.
@@ -100,10 +101,10 @@ impl<C: Chain> Fifo<C> {
 
     /// As [`push_back`](Self::push_back), of an item that has its [link](Self::next_link).
     #[inline(always)]
-    pub(crate) fn push_linked(&mut self, items: &mut [Item], slot: u32) {
-        let prev = core::mem::replace(&mut self.tail, slot);
+    pub(crate) fn push_linked(&mut self, items: &mut [Item], slot: u32, link: Link) {
+        self.tail = slot;
         // no slot has the number NIL
-        match items.get_mut(prev as usize) {
+        match items.get_mut(link.prev as usize) {
             Some(item) => C::link_mut(item).next = slot,
             None => self.head = slot,
         }

@@ -81,20 +81,15 @@ pub(crate) struct Slots {
     items: Vec<Item>,
     /// The first free slot: they are linked by `work.next`.
     free: u32,
-    taken: usize,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { items: Vec::new(), free: NIL, taken: 0 }
+        Self { items: Vec::new(), free: NIL }
     }
 }
 
 impl Slots {
-    pub(crate) fn taken(&self) -> usize {
-        self.taken
-    }
-
     pub(crate) fn is_full(&self) -> bool {
         self.free == NIL && self.items.len() >= MAX_ITEMS
     }
@@ -128,7 +123,6 @@ impl Slots {
     /// Takes a slot for the item that is made with its handle. The caller has looked that there is one.
     #[inline(always)]
     pub(crate) fn insert(&mut self, make: impl Fn(Handle) -> Item) -> (u32, Handle) {
-        self.taken += 1;
         let slot = self.free;
         let Some(place) = self.items.get_mut(slot as usize) else {
             return self.grow(make(Handle::new(self.items.len() as u32, 0)));
@@ -143,7 +137,6 @@ impl Slots {
     /// Gives a slot back. Handles of it are stale from here on.
     #[inline(always)]
     pub(crate) fn remove(&mut self, slot: u32) {
-        self.taken -= 1;
         let next = core::mem::replace(&mut self.free, slot);
         let item = &mut self[slot];
         item.handle = item.handle.next();

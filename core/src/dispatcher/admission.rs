@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::Dispatcher;
 use super::gaps::Reached;
+use super::marks::Mark;
 use crate::event::Event;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
@@ -18,16 +19,16 @@ impl Dispatcher {
     pub fn wants(&self, source: Source) -> usize {
         let Some(index) = self.sources.find(source) else { return 0 };
         let state = &self.sources[index];
-        if state.ended {
+        if state.marks.has(Mark::Ended) {
             return 0;
         }
         let room = self.capacity.saturating_sub(state.in_flight) as usize;
-        let room = room.min(MAX_ITEMS - self.items.taken().min(MAX_ITEMS));
+        let room = room.min(MAX_ITEMS - (self.tally.inside() + self.gaps).min(MAX_ITEMS));
         if state.keyed {
             return room;
         }
         let startable = self.startable() as usize + 1;
-        room.min(startable.saturating_sub(self.tally.queued as usize))
+        room.min(startable.saturating_sub(self.tally.queued() as usize))
     }
 
     /// Whether a stream may read another item of this source now: whether [`wants`](Self::wants) is not 0.
@@ -35,10 +36,11 @@ impl Dispatcher {
     #[must_use]
     pub fn wants_one(&self, source: Source) -> bool {
         let Some((_, state)) = self.sources.get(source) else { return false };
-        if state.ended || state.in_flight >= self.capacity || self.items.is_full() {
+        if state.marks.has(Mark::Ended) || state.in_flight >= self.capacity || self.items.is_full()
+        {
             return false;
         }
-        state.keyed || self.tally.queued <= self.startable()
+        state.keyed || self.tally.queued() <= self.startable()
     }
 
     /// How many items that were never tried may start now, if there are so many.
@@ -49,7 +51,7 @@ impl Dispatcher {
             return 0;
         }
         // what runs may be more than the concurrency, which can be lowered
-        self.concurrency.saturating_sub(self.tally.running)
+        self.concurrency.saturating_sub(self.tally.running())
     }
 
     /// Whether an offer to this source would have to wait.
@@ -68,7 +70,7 @@ impl Dispatcher {
         let Some((index, state)) = self.sources.get_mut(source) else {
             return Err(PushError::Closed);
         };
-        if state.ended || state.has_numbers {
+        if state.marks.has_either(Mark::Ended, Mark::Numbered) {
             return self.admit_next_unless_restored(source, index, lane);
         }
         if state.in_flight >= self.capacity || self.items.is_full() {
@@ -79,7 +81,6 @@ impl Dispatcher {
         state.next_seq += 1;
         state.in_flight += 1;
         self.tally.accepted += 1;
-        self.tally.queued += 1;
         let (now, work, order) = (self.now, self.line.next_link(), state.order.next_link());
         let (slot, handle) = self.items.insert(|handle| Item {
             work,
@@ -90,10 +91,10 @@ impl Dispatcher {
             limit.arm(slot, now);
         }
         let items = &mut *self.items;
-        state.order.push_linked(items, slot);
+        state.order.push_linked(items, slot, order);
         match lane {
             None => {
-                self.line.push_linked(items, slot);
+                self.line.push_linked(items, slot, work);
                 self.note_head(index);
             }
             Some(lane) => self.enter_shared_lane(slot, lane),
@@ -110,7 +111,7 @@ impl Dispatcher {
         lane: Option<Lane>,
     ) -> Result<Handle, PushError> {
         let state = &mut self.sources[index];
-        if state.ended {
+        if state.marks.has(Mark::Ended) {
             return Err(PushError::Closed);
         }
         if state.sequenced.is_some() {
@@ -120,9 +121,9 @@ impl Dispatcher {
             self.tally.restored += 1;
             return Err(PushError::Restored);
         }
-        let has_numbers = core::mem::take(&mut state.has_numbers);
+        let is_numbered = state.marks.take(Mark::Numbered);
         let answer = self.admit_next(source, lane);
-        self.sources[index].has_numbers = has_numbers;
+        self.sources[index].marks.set(Mark::Numbered, is_numbered);
         answer
     }
 
@@ -136,7 +137,7 @@ impl Dispatcher {
         let Some((index, state)) = self.sources.get_mut(source) else {
             return Err(PushError::Closed);
         };
-        if state.ended {
+        if state.marks.has(Mark::Ended) {
             return Err(PushError::Closed);
         }
         let Some(sequenced) = &mut state.sequenced else { return Err(PushError::Numbering) };
@@ -212,7 +213,6 @@ impl Dispatcher {
         sequenced.waiting += 1;
         state.in_flight += 1;
         self.tally.accepted += 1;
-        self.tally.queued += 1;
         if let Some(lane) = lane {
             self.expect_in_lane(lane);
         }
@@ -230,7 +230,7 @@ impl Dispatcher {
     /// Tells those that were refused that there is room now: a unit of this source is free again.
     #[inline]
     pub(super) fn make_room(&mut self, index: u32) {
-        if self.sources[index].starved || self.overflowed {
+        if self.sources[index].marks.has(Mark::Starved) || self.overflowed {
             self.tell_all_room(index);
         }
     }
@@ -255,7 +255,7 @@ impl Dispatcher {
 
     /// Tells a source that was refused something to offer again: there is room, or there will be none.
     pub(super) fn tell_starved(&mut self, index: u32) {
-        if core::mem::take(&mut self.sources[index].starved) {
+        if self.sources[index].marks.take(Mark::Starved) {
             let source = self.sources.id(index);
             self.events.push_back(Event::Room { source });
         }
@@ -295,7 +295,7 @@ impl Dispatcher {
 
     #[cold]
     fn starve(&mut self, index: u32) {
-        self.sources[index].starved = true;
+        self.sources[index].marks.set(Mark::Starved, true);
         self.overflowed |= self.items.is_full();
     }
 }

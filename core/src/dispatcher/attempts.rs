@@ -9,36 +9,33 @@ use crate::outcome::{Completion, HAND_OVERS, Outcome, Run};
 use crate::slots::{State, Verdict};
 
 impl Dispatcher {
+    /// Starts the next of those that were never tried.
     #[inline(always)]
     pub(super) fn start_next(&mut self) -> Option<Run> {
-        while self.tally.running < self.concurrency {
-            let slot = self.first_to_start()?;
-            let items = &mut *self.items;
-            self.line.remove(items, slot);
-            self.tally.queued -= 1;
-            let item = &mut items[slot as usize];
-            if item.is_rejected {
-                if let Some(run) = self.reject_in_turn(slot) {
-                    return Some(run);
-                }
-                continue;
-            }
-            item.state = State::Running;
-            item.attempt += 1;
-            let run = Run { handle: item.handle, attempt: item.attempt };
-            let source = item.source;
-            self.tally.running += 1;
-            self.tally.started += 1;
-            if let Some(limit) = &mut self.timeout {
-                limit.arm(slot, self.now);
-            }
-            if self.heads_apart && !self.sources.is_single() {
-                self.sources.started(source, self.tally.started);
-                self.note_head(source);
-            }
-            return Some(run);
+        // most often there is nothing: asked after every command
+        if self.line.is_empty() || self.tally.running() >= self.concurrency {
+            return None;
         }
-        None
+        let slot = self.first_to_start()?;
+        let items = &mut *self.items;
+        self.line.remove(items, slot);
+        let item = &mut items[slot as usize];
+        if item.is_rejected {
+            return self.start_behind_rejected(slot);
+        }
+        item.state = State::Running;
+        item.attempt += 1;
+        let run = Run { handle: item.handle, attempt: item.attempt };
+        let source = item.source;
+        self.tally.started += 1;
+        if let Some(limit) = &mut self.timeout {
+            limit.arm(slot, self.now);
+        }
+        if self.heads_apart && !self.sources.is_single() {
+            self.sources.started(source, self.tally.started);
+            self.note_head(source);
+        }
+        Some(run)
     }
 
     /// What starts next while something is to be tried again or handed over, or nothing is to start: hand-overs, which
@@ -48,7 +45,7 @@ impl Dispatcher {
         if let Some(run) = self.start_hand_over() {
             return Some(run);
         }
-        if self.paused || self.tally.running >= self.concurrency {
+        if self.paused || self.tally.running() >= self.concurrency {
             return None;
         }
         let is_single = self.concurrency == 1;
@@ -82,7 +79,7 @@ impl Dispatcher {
         self.troubles.of(alarm.slot, item.handle).alarm = None;
         item.state = State::Running;
         item.attempt = (item.attempt + 1).min(HAND_OVERS - 1);
-        self.tally.running += 1;
+        self.tally.again += 1;
         self.tally.started += 1;
         self.tally.retried += u64::from(item.attempt > 1);
         if let Some(limit) = &mut self.timeout {
@@ -92,14 +89,27 @@ impl Dispatcher {
         Some(Run { handle: item.handle, attempt: item.attempt })
     }
 
-    /// Fails an item whose turn to start it is, without an attempt. If it is handed over, that is what starts.
+    /// Fails an item whose turn to start it is, without an attempt, and those behind it likewise; then starts the next.
+    /// If one is handed over, that is what starts.
     #[cold]
-    fn reject_in_turn(&mut self, slot: u32) -> Option<Run> {
-        let source = self.items[slot].source;
-        self.fail_for_good(slot);
-        // it may be the head still, and starts no more
-        self.note_head(source);
-        self.start_hand_over()
+    fn start_behind_rejected(&mut self, mut slot: u32) -> Option<Run> {
+        loop {
+            self.tally.unstarted += 1;
+            let source = self.items[slot].source;
+            self.fail_for_good(slot);
+            // it may be the head still, and starts no more
+            self.note_head(source);
+            if let Some(run) = self.start_hand_over() {
+                return Some(run);
+            }
+            match self.first_to_start() {
+                Some(next) if self.items[next].is_rejected => {
+                    self.line.remove(&mut self.items, next);
+                    slot = next;
+                }
+                Some(_) | None => return self.start_next(),
+            }
+        }
     }
 
     #[inline(always)]
@@ -113,7 +123,6 @@ impl Dispatcher {
         if item.state != State::Running || item.attempt != attempt {
             return self.end_other_attempt(slot, attempt, outcome);
         }
-        self.tally.running -= 1;
         let fate = item.fate;
         if outcome == Outcome::Ok && fate.is_none() && self.ends_are_plain {
             // nothing else follows: of what is cut off or stopped each running attempt has its fate
@@ -130,6 +139,9 @@ impl Dispatcher {
     fn end_otherwise(&mut self, slot: u32, fate: Option<Why>, outcome: Outcome) -> Completion {
         if let Some(limit) = &mut self.timeout {
             limit.disarm(slot);
+        }
+        if fate.is_some() || outcome != Outcome::Ok {
+            self.tally.unsuccessful += 1;
         }
         let Some(why) = fate else {
             return match outcome {
@@ -174,6 +186,7 @@ impl Dispatcher {
                 self.tally.ignored += 1;
                 self.leave_lane(slot);
                 self.items.remove(slot);
+                self.tally.left += 1;
                 Completion::Ignored
             }
             State::Free

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
+use super::marks::Mark;
 use super::shutdown::Phase;
 use super::sources::{Cut, SourceState};
 use crate::fifo::{Chain, Fifo};
@@ -73,8 +74,8 @@ impl Dispatcher {
             source.acknowledged,
             source.taking,
             source.revoked,
-            source.ended,
-            source.starved,
+            source.marks.has(Mark::Ended),
+            source.marks.has(Mark::Starved),
         ];
         let (cut, position) = match source.cut {
             Cut::Nowhere => (0, 0),
@@ -83,7 +84,8 @@ impl Dispatcher {
             Cut::Everything => (3, 0),
         };
         form.extend([bits(&flags), cut, position, source.next_seq, self.left(source.revoke_due)]);
-        form.extend([source.lent, source.failed].map(|slot| name(names, Some(slot))));
+        form.push(name(names, self.lent_of(source)));
+        form.push(name(names, Some(source.failed)));
         self.add_list(form, names, &source.order);
         self.add_list(form, names, &source.settled);
         if let Some(sequenced) = source.sequenced.as_deref() {

@@ -5,6 +5,7 @@
 //! comes in order; what is given up on the way is never received, and holds up nothing.
 
 use super::Dispatcher;
+use super::marks::Mark;
 use super::sources::SourceState;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::ids::{Seq, Source};
@@ -100,7 +101,7 @@ impl SourceState {
         let Some(progress) = &mut self.progress else { return false };
         let Some(restored) = &progress.restored else { return false };
         let is_restored = restored.contains(seq);
-        self.has_numbers = restored.highest() > Some(seq);
+        self.marks.set(Mark::Numbered, restored.highest() > Some(seq));
         if is_restored {
             self.next_seq += 1;
             progress.receive_up_to(seq);
@@ -130,7 +131,9 @@ impl Dispatcher {
         checkpoint: &Checkpoint,
         committed: Option<Seq>,
     ) -> Result<(), CheckpointError> {
-        let Some((index, state)) = self.sources.get_mut(source).filter(|(_, it)| !it.ended) else {
+        let Some((index, state)) =
+            self.sources.get_mut(source).filter(|(_, it)| !it.marks.has(Mark::Ended))
+        else {
             return Err(CheckpointError::SourceOver);
         };
         let Some(progress) = &mut state.progress else {
@@ -161,7 +164,7 @@ impl Dispatcher {
             Some(sequenced) => progress.receive_restored(sequenced.sequencer.expected()),
             None => {
                 state.next_seq = committed.map_or(0, |position| position + 1);
-                state.has_numbers = checkpoint.runs().len() > 0;
+                state.marks.set(Mark::Numbered, checkpoint.runs().len() > 0);
                 progress.received = state.next_seq;
             }
         }

@@ -290,9 +290,9 @@ impl Dispatcher {
         item.state = State::GapLent;
         let (handle, seq, index) = (item.handle, item.seq, item.source);
         let state = &mut self.sources[index];
-        state.lent = slot;
         let is_error = state.failed == slot;
         if !self.ordered {
+            state.lend(slot);
             state.settled.remove(&mut self.items, slot);
         }
         let what =
@@ -332,11 +332,7 @@ impl Dispatcher {
         let (index, seq) = (self.items[slot].source, self.items[slot].seq);
         let state = &mut self.sources[index];
         state.order.remove(&mut self.items, slot);
-        for place in [&mut state.lent, &mut state.failed] {
-            if *place == slot {
-                *place = NIL;
-            }
-        }
+        state.forget(slot);
         if let Some(sequenced) = &mut state.sequenced {
             sequenced.given_up.remove(&seq);
         }

@@ -124,7 +124,7 @@ impl Dispatcher {
         match self.items[slot].state {
             State::Early | State::Waiting | State::Ready => {
                 self.unqueue(slot);
-                self.tally.queued -= 1;
+                self.tally.unstarted += 1;
             }
             State::Backoff => {
                 self.leave_backoff(slot);
@@ -153,7 +153,7 @@ impl Dispatcher {
     /// Takes an item out of the line. It keeps its lane.
     pub(super) fn leave_line(&mut self, slot: u32) {
         self.line.remove(&mut self.items, slot);
-        self.tally.queued -= 1;
+        self.tally.unstarted += 1;
     }
 
     /// Takes an item that has not started out of the line or of the queue of its lane.

@@ -17,6 +17,7 @@ mod checkpoints;
 mod failures;
 mod gaps;
 mod lanes;
+mod marks;
 mod ownership;
 mod release;
 mod seeing;
@@ -174,7 +175,7 @@ impl Dispatcher {
     /// Items in flight of all sources.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.items.taken() - self.gaps
+        self.tally.inside()
     }
 
     /// Whether nothing is in flight.
@@ -472,12 +473,7 @@ impl Dispatcher {
         if self.aside > 0 {
             return self.start_aside();
         }
-        // most often there is nothing: asked after every command
-        if self.line.is_empty() || self.tally.running >= self.concurrency {
-            None
-        } else {
-            self.start_next()
-        }
+        self.start_next()
     }
 
     /// Lends the next result of a source, if it is there and none is lent.

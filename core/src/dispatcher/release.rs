@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
+use super::marks::Mark;
 use super::sources::Cut;
 use crate::event::{Event, Why};
 use crate::ids::{Handle, Seq, Source};
@@ -51,9 +52,9 @@ impl Dispatcher {
             Verdict::Nothing(_) => return None,
         };
         item.state = State::Lent(verdict);
-        state.lent = slot;
         let release = Release { handle: item.handle, seq: item.seq, attempt: item.attempt, what };
         if !self.ordered {
+            state.lend(slot);
             state.settled.remove(&mut self.items, slot);
         }
         Some(release)
@@ -80,7 +81,7 @@ impl Dispatcher {
             .order
             .head()
             .is_some_and(|head| matches!(self.items[head].state, State::Held(Verdict::Nothing(_))));
-        if is_next_cancelled || state.ended || state.starved || self.overflowed {
+        if is_next_cancelled || !state.marks.is_empty() || self.overflowed {
             self.follow(index);
         } else if self.heads_apart {
             self.note_head(index);
@@ -105,6 +106,7 @@ impl Dispatcher {
             self.forget_gap(slot);
         } else {
             self.forget(slot);
+            self.tally.left += 1;
         }
         // its source accepts no more, but others may wait for the slot
         self.make_room(index);
@@ -147,7 +149,7 @@ impl Dispatcher {
     /// Cancels what is at a position or behind it, but for the item that failed there, and accepts no more.
     fn cut_off_at(&mut self, index: u32, position: Seq, failed: Option<u32>) {
         let state = &mut self.sources[index];
-        state.ended = true;
+        state.marks.set(Mark::Ended, true);
         state.cut = if self.ordered { Cut::After(position) } else { Cut::Unsettled };
         self.tell_starved(index);
         self.bring_early(index);
@@ -222,7 +224,11 @@ impl Dispatcher {
     pub(super) fn note_drained(&mut self, index: u32) {
         let state = &self.sources[index];
         // what was given up comes out, too
-        if state.ended && state.in_flight == 0 && state.order.is_empty() && state.is_open() {
+        if state.marks.has(Mark::Ended)
+            && state.in_flight == 0
+            && state.order.is_empty()
+            && state.is_open()
+        {
             self.drained(index);
         }
     }

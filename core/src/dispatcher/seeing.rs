@@ -12,7 +12,8 @@ use crate::slots::{NIL, State, Verdict};
 use crate::stats::{Blocked, BlockedState, Stats};
 use crate::time::Time;
 
-/// The counters and gauges behind [`Stats`].
+/// The counters and gauges behind [`Stats`]. What every item changes is counted once, as it happens; how many are where
+/// follows from that, and from what happens rarely.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) accepted: u64,
@@ -32,14 +33,38 @@ pub(super) struct Tally {
     pub(super) duplicate: u64,
     pub(super) stale: u64,
     pub(super) lost: u64,
-    pub(super) queued: u32,
-    pub(super) running: u32,
+    /// Attempts started of items that had been tried, or had failed, before.
+    pub(super) again: u64,
+    /// Items that left the queue without an attempt.
+    pub(super) unstarted: u64,
+    /// Attempts that ended without success, or were given up while they ran.
+    pub(super) unsuccessful: u64,
+    /// Items that are gone, and do not count as released.
+    pub(super) left: u64,
     pub(super) backing_off: u32,
     pub(super) handing_over: u32,
     pub(super) halted: u32,
 }
 
 impl Tally {
+    /// Items whose slots are taken.
+    #[inline]
+    pub(super) fn inside(&self) -> usize {
+        (self.accepted - self.released - self.left) as usize
+    }
+
+    /// Items that wait to be started for the first time.
+    #[inline]
+    pub(super) fn queued(&self) -> u32 {
+        (self.accepted + self.again - self.started - self.unstarted) as u32
+    }
+
+    /// Attempts that run.
+    #[inline]
+    pub(super) fn running(&self) -> u32 {
+        (self.started - self.ok - self.unsuccessful) as u32
+    }
+
     pub(super) fn settled(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Ok => self.ok += 1,
@@ -70,8 +95,11 @@ impl Dispatcher {
         let oldest = self.sources.indices().filter_map(|index| self.waits_since(index)).min();
         let tally = &self.tally;
         let in_flight = tally.accepted - tally.released;
-        let pending =
-            tally.queued + tally.running + tally.backing_off + tally.handing_over + tally.halted;
+        let pending = tally.queued()
+            + tally.running()
+            + tally.backing_off
+            + tally.handing_over
+            + tally.halted;
         Stats {
             accepted: tally.accepted,
             restored: tally.restored,
@@ -90,8 +118,8 @@ impl Dispatcher {
             duplicate: tally.duplicate,
             stale: tally.stale,
             lost: tally.lost,
-            queued: tally.queued.into(),
-            running: tally.running.into(),
+            queued: tally.queued().into(),
+            running: tally.running().into(),
             backing_off: tally.backing_off.into(),
             handing_over: tally.handing_over.into(),
             halted: tally.halted.into(),
@@ -179,7 +207,7 @@ impl Dispatcher {
     /// sources) where all that runs is among `waiting`, else O(1).
     #[must_use]
     pub fn is_deadlocked(&self, waiting: &[Handle]) -> bool {
-        let running = self.tally.running as usize;
+        let running = self.tally.running() as usize;
         // what is due some day may give a unit back
         let is_pending = self.aside > u32::from(self.paused) || self.next_due().is_some();
         if waiting.len() < running || is_pending {
@@ -192,9 +220,9 @@ impl Dispatcher {
         slots.iter().filter(runs).count() == running
             && self.sources.indices().all(|index| {
                 let source = &self.sources[index];
-                match source.lent {
-                    NIL => !self.has_result(source) && head_missing(source).is_none(),
-                    lent => slots.binary_search(&lent).is_ok(),
+                match self.lent_of(source) {
+                    None => !self.has_result(source) && head_missing(source).is_none(),
+                    Some(lent) => slots.binary_search(&lent).is_ok(),
                 }
             })
     }
@@ -213,6 +241,13 @@ impl Dispatcher {
     #[must_use]
     pub fn can_lend(&self, source: Source) -> bool {
         self.sources.get(source).is_some_and(|(_, it)| it.lent == NIL && self.has_result(it))
+    }
+
+    /// What is lent of a source.
+    pub(super) fn lent_of(&self, source: &SourceState) -> Option<u32> {
+        let slot = if self.ordered { source.order.head()? } else { source.lent };
+        let item = self.items.get(slot as usize)?;
+        matches!(item.state, State::Lent(_) | State::GapLent).then_some(slot)
     }
 
     /// Whether there is a result that can be lent.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Dispatcher;
+use super::marks::Mark;
 use crate::event::{Event, Rest, Why};
 use crate::options::OnFailure;
 use crate::slots::{State, Verdict};
@@ -75,7 +76,7 @@ impl Dispatcher {
             self.end_numbers(index);
         }
         let state = &mut self.sources[index];
-        state.ended = true;
+        state.marks.set(Mark::Ended, true);
         self.tell_starved(index);
         self.note_drained(index);
     }
@@ -118,6 +119,7 @@ impl Dispatcher {
         let (handle, index) = (self.items.handle(slot), self.items[slot].source);
         self.events.push_back(Event::Left { handle, rest, why });
         self.forget(slot);
+        self.tally.left += 1;
         self.note_drained(index);
     }
 
@@ -140,7 +142,7 @@ impl Dispatcher {
             if self.items[slot].state == State::HandingOver {
                 self.leave_hand_over();
             } else {
-                self.tally.running -= 1;
+                self.tally.unsuccessful += 1;
             }
             if let Some(limit) = &mut self.timeout {
                 limit.disarm(slot);

@@ -6,6 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::checkpoints::Progress;
+use super::marks::{Mark, Marks};
 use crate::fifo::{Fifo, Link, Order, Work};
 use crate::ids::{MAX_ITEMS, Seq, Source};
 use crate::options::SourceOptions;
@@ -30,10 +31,7 @@ pub(super) struct SourceState {
     pub(super) revoked: bool,
     /// When it is fenced for that reason.
     pub(super) revoke_due: Option<Time>,
-    /// No more comes.
-    pub(super) ended: bool,
-    /// An offer was refused since the last event that says there is room.
-    pub(super) starved: bool,
+    pub(super) marks: Marks,
     /// What comes out is cut off.
     pub(super) cut: Cut,
     /// The items in the order in which they come out if ordered, of acceptance in any case.
@@ -44,13 +42,11 @@ pub(super) struct SourceState {
     pub(super) in_flight: u32,
     /// The next number, where the source gives them.
     pub(super) next_seq: Seq,
-    /// The caller gives the numbers, or some that are still to come were restored.
-    pub(super) has_numbers: bool,
     /// Where the caller gives the numbers.
     pub(super) sequenced: Option<Box<Sequenced>>,
     /// What is completed, where that is told. It stays when the source is drained.
     pub(super) progress: Option<Box<Progress>>,
-    /// The item that is lent, or no slot.
+    /// The item that is lent, or no slot, where unordered: else the head is.
     pub(super) lent: u32,
     /// The item at the failed position, or no slot.
     pub(super) failed: u32,
@@ -72,14 +68,12 @@ impl SourceState {
             taking: false,
             revoked: false,
             revoke_due: None,
-            ended: false,
-            starved: false,
+            marks: Marks::default(),
             cut: Cut::Nowhere,
             order: Fifo::default(),
             settled: Fifo::default(),
             in_flight: 0,
             next_seq: 0,
-            has_numbers: false,
             sequenced: None,
             progress: None,
             lent: NIL,
@@ -94,19 +88,38 @@ impl SourceState {
         self.id != Source::NONE
     }
 
+    /// Notes what is lent, where unordered: else it is the head.
+    pub(super) fn lend(&mut self, slot: u32) {
+        self.lent = slot;
+        self.marks.set(Mark::Lent, true);
+    }
+
     /// Lets go of an item, with its number and its neighbours in the order.
     #[inline(always)]
     pub(super) fn let_go(&mut self, items: &mut [Item], slot: u32, seq: Seq, neighbours: Link) {
         self.order.close(items, neighbours);
         self.in_flight -= 1;
+        if !self.marks.is_empty() {
+            self.let_go_of_rest(slot, seq);
+        }
+    }
+
+    /// Forgets what else is known of an item that has left, which is something only where there are marks.
+    fn let_go_of_rest(&mut self, slot: u32, seq: Seq) {
+        self.forget(slot);
+        if let Some(sequenced) = &mut self.sequenced {
+            sequenced.sequencer.leave(seq);
+        }
+    }
+
+    /// Forgets what an entry of the release order was beside that.
+    pub(super) fn forget(&mut self, slot: u32) {
         if self.lent == slot {
             self.lent = NIL;
+            self.marks.set(Mark::Lent, false);
         }
         if self.failed == slot {
             self.failed = NIL;
-        }
-        if let Some(sequenced) = &mut self.sequenced {
-            sequenced.sequencer.leave(seq);
         }
     }
 }
@@ -213,6 +226,8 @@ impl Sources {
             }
             None => return None,
         };
+        let mut marks = Marks::default();
+        marks.set(Mark::Numbered, sequenced.is_some());
         let source = &mut self.sources[index as usize];
         let id = Source::new(index, source.epoch);
         *source = SourceState {
@@ -220,7 +235,7 @@ impl Sources {
             epoch: source.epoch,
             keyed: options.keyed,
             acknowledged: options.acknowledged,
-            has_numbers: sequenced.is_some(),
+            marks,
             sequenced,
             progress: options.acknowledged.then(|| Box::new(Progress::new(id))),
             starts_before: starts,
