@@ -107,6 +107,7 @@ mod dispatcher;
 mod driver;
 mod event;
 mod fifo;
+mod hint;
 mod ids;
 mod options;
 mod outcome;

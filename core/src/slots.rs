@@ -5,6 +5,7 @@ use core::ops::{Deref, DerefMut, Index, IndexMut};
 
 use crate::event::Why;
 use crate::fifo::Link;
+use crate::hint::rarely;
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq};
 use crate::time::Time;
 
@@ -91,7 +92,7 @@ impl Default for Slots {
 
 impl Slots {
     pub(crate) fn is_full(&self) -> bool {
-        self.free == NIL && self.items.len() >= MAX_ITEMS
+        rarely(self.free == NIL) && self.items.len() >= MAX_ITEMS
     }
 
     /// The slot of a handle that is not stale.

@@ -6,6 +6,7 @@ use super::Dispatcher;
 use super::gaps::Reached;
 use super::marks::Mark;
 use crate::event::Event;
+use crate::hint::{rare, rarely};
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
 use crate::outcome::{Arrival, PushError};
 use crate::sequencer::Insert;
@@ -70,7 +71,7 @@ impl Dispatcher {
         let Some((index, state)) = self.sources.get_mut(source) else {
             return Err(PushError::Closed);
         };
-        if state.marks.has_either(Mark::Ended, Mark::Numbered) {
+        if rarely(state.marks.has_either(Mark::Ended, Mark::Numbered)) {
             return self.admit_next_unless_restored(source, index, lane);
         }
         if state.in_flight >= self.capacity || self.items.is_full() {
@@ -88,6 +89,7 @@ impl Dispatcher {
             ..Item::new(handle, index, seq, lane, now, State::Ready)
         });
         if let Some(limit) = &mut self.total_timeout {
+            rare();
             limit.arm(slot, now);
         }
         let items = &mut *self.items;

@@ -3,6 +3,7 @@
 use super::Dispatcher;
 use super::sources::Cut;
 use crate::event::{Event, Rest, Why};
+use crate::hint::{rare, rarely};
 use crate::ids::Handle;
 use crate::options::OnFailure;
 use crate::outcome::{Completion, HAND_OVERS, Outcome, Run};
@@ -20,7 +21,7 @@ impl Dispatcher {
         let items = &mut *self.items;
         self.line.remove(items, slot);
         let item = &mut items[slot as usize];
-        if item.is_rejected {
+        if rarely(item.is_rejected) {
             return self.start_behind_rejected(slot);
         }
         item.state = State::Running;
@@ -29,9 +30,10 @@ impl Dispatcher {
         let source = item.source;
         self.tally.started += 1;
         if let Some(limit) = &mut self.timeout {
+            rare();
             limit.arm(slot, self.now);
         }
-        if self.heads_apart && !self.sources.is_single() {
+        if rarely(self.heads_apart && !self.sources.is_single()) {
             self.sources.started(source, self.tally.started);
             self.note_head(source);
         }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::Dispatcher;
 use crate::event::Event;
 use crate::fifo::{Fifo, Work};
+use crate::hint::rarely;
 use crate::ids::Lane;
 use crate::slots::{NIL, State};
 
@@ -196,7 +197,7 @@ impl Dispatcher {
     #[inline]
     pub(super) fn first_to_start(&self) -> Option<u32> {
         let first = self.line.head()?;
-        if self.heads_apart {
+        if rarely(self.heads_apart) {
             let source = if self.sources.is_single() { Some(0) } else { self.sources.first_head() };
             let head = source.and_then(|index| self.sources[index].order.head());
             if let Some(slot) = head.filter(|slot| self.items[*slot].state == State::Ready) {
@@ -209,7 +210,7 @@ impl Dispatcher {
     /// Notes whether the head of the release order of a source may start. Called whenever that may have changed.
     #[inline]
     pub(super) fn note_head(&mut self, index: u32) {
-        if self.heads_apart && !self.sources.is_single() {
+        if rarely(self.heads_apart && !self.sources.is_single()) {
             self.note_one_of_several(index);
         }
     }

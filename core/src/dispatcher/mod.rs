@@ -32,6 +32,7 @@ use alloc::collections::VecDeque;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::event::Event;
 use crate::fifo::{Fifo, Work};
+use crate::hint::rarely;
 use crate::ids::{Handle, Lane, Seq, Source};
 use crate::options::{OnFailure, Options, OptionsError, SourceOptions};
 use crate::outcome::{Arrival, Completion, Outcome, PushError, Release, Resume, Run};
@@ -463,14 +464,15 @@ impl Dispatcher {
     #[inline]
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        // most often there is none: asked after every command
+        if self.events.is_empty() { None } else { self.next_event() }
     }
 
     /// The next attempt to start. It counts as running from here on.
     #[inline]
     #[must_use]
     pub fn poll_dispatch(&mut self) -> Option<Run> {
-        if self.aside > 0 {
+        if rarely(self.aside > 0) {
             return self.start_aside();
         }
         self.start_next()
@@ -488,6 +490,11 @@ impl Dispatcher {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         self.next_due()
+    }
+
+    #[cold]
+    fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
     /// The slot of a handle; a stale one is counted.

@@ -6,6 +6,7 @@ use super::Dispatcher;
 use super::marks::Mark;
 use super::sources::Cut;
 use crate::event::{Event, Why};
+use crate::hint::rarely;
 use crate::ids::{Handle, Seq, Source};
 use crate::outcome::{Release, What};
 use crate::slots::{Item, NIL, State, Verdict};
@@ -39,11 +40,8 @@ impl Dispatcher {
     pub(super) fn lend_next(&mut self, source: Source) -> Option<Release> {
         let (_, state) = self.sources.get_mut(source)?;
         // ordered, what is lent is the head
-        let slot = match (self.ordered, state.lent) {
-            (true, _) => state.order.head()?,
-            (false, NIL) => state.settled.head()?,
-            (false, _) => return None,
-        };
+        let slot =
+            if rarely(!self.ordered) { state.next_settled()? } else { state.order.head()? };
         let item = &mut self.items[slot];
         let State::Held(verdict) = item.state else { return self.lend_gap(slot) };
         let what = match verdict {
@@ -53,7 +51,7 @@ impl Dispatcher {
         };
         item.state = State::Lent(verdict);
         let release = Release { handle: item.handle, seq: item.seq, attempt: item.attempt, what };
-        if !self.ordered {
+        if rarely(!self.ordered) {
             state.lend(slot);
             state.settled.remove(&mut self.items, slot);
         }
@@ -62,7 +60,7 @@ impl Dispatcher {
 
     #[inline(always)]
     pub(super) fn take_back(&mut self, handle: Handle) -> bool {
-        if !self.ends_are_plain {
+        if rarely(!self.ends_are_plain) {
             self.note_delivered(handle);
         }
         let Some((slot, item)) = self.items.lookup(handle) else {
@@ -81,7 +79,7 @@ impl Dispatcher {
             .order
             .head()
             .is_some_and(|head| matches!(self.items[head].state, State::Held(Verdict::Nothing(_))));
-        if is_next_cancelled || !state.marks.is_empty() || self.overflowed {
+        if rarely(is_next_cancelled || !state.marks.is_empty() || self.overflowed) {
             self.follow(index);
         } else if self.heads_apart {
             self.note_head(index);

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::checkpoints::Progress;
 use super::marks::{Mark, Marks};
 use crate::fifo::{Fifo, Link, Order, Work};
+use crate::hint::rarely;
 use crate::ids::{MAX_ITEMS, Seq, Source};
 use crate::options::SourceOptions;
 use crate::sequencer::{Sequencer, SequencerOptions};
@@ -88,6 +89,11 @@ impl SourceState {
         self.id != Source::NONE
     }
 
+    /// What is lent next where unordered: one at a time, as if it were the head.
+    pub(super) fn next_settled(&self) -> Option<u32> {
+        self.settled.head().filter(|_| self.lent == NIL)
+    }
+
     /// Notes what is lent, where unordered: else it is the head.
     pub(super) fn lend(&mut self, slot: u32) {
         self.lent = slot;
@@ -99,7 +105,7 @@ impl SourceState {
     pub(super) fn let_go(&mut self, items: &mut [Item], slot: u32, seq: Seq, neighbours: Link) {
         self.order.close(items, neighbours);
         self.in_flight -= 1;
-        if !self.marks.is_empty() {
+        if rarely(!self.marks.is_empty()) {
             self.let_go_of_rest(slot, seq);
         }
     }
