@@ -48,7 +48,7 @@ impl Dispatcher {
     #[inline]
     fn startable(&self) -> u32 {
         // while anything is pending and one runs at a time, that one is it
-        if self.aside > 0 && (self.paused || self.concurrency == 1) {
+        if rarely(self.aside > 0) && (self.paused || self.concurrency == 1) {
             return 0;
         }
         // what runs may be more than the concurrency, which can be lowered

@@ -508,7 +508,7 @@ impl Dispatcher {
 
     #[inline]
     fn advance_clock(&mut self, now: Time) {
-        if now > self.now {
+        if rarely(now > self.now) {
             self.now = now;
         }
     }

@@ -17,6 +17,7 @@ use super::letters::{Letters, NoReceiver};
 use super::state::{Failed, State};
 use super::trials::Trials;
 use crate::event::Why;
+use crate::hint::rarely;
 use crate::{OnFailure, Options, OptionsError, Outcome, Retry, Seq, SourceOptions, Time};
 use cells::{Cell, Cells};
 use post::Post;
@@ -158,7 +159,7 @@ where
         outcome: impl Fn(&F::Output) -> Outcome,
         can_fail: bool,
     ) -> Poll<Option<Emitted<F::Output>>> {
-        if self.work.stage != Stage::Open && !self.as_mut().project().work.start() {
+        if rarely(self.work.stage != Stage::Open) && !self.as_mut().project().work.start() {
             return Poll::Ready(None);
         }
         let release = ready!(self.as_mut().advance(cx, outcome, true));

@@ -13,6 +13,7 @@ use crate::driver::spans::Span;
 use crate::driver::state::State;
 use crate::driver::trials::Trials;
 use crate::event::Why;
+use crate::hint::rarely;
 use crate::{
     Completion, Handle, OnFailure, Options, OptionsError, Outcome, Release, Run, RunKind, Seq, What,
 };
@@ -128,7 +129,7 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
         if C::HAS_TIME {
             self.state.drain_all(&mut self.cells);
             self.stop_signalled();
-        } else if self.state.drain(&mut self.cells) {
+        } else if rarely(self.state.drain(&mut self.cells)) {
             self.stop_signalled();
         }
     }
@@ -174,7 +175,7 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
     pub(super) fn recover(&mut self) {
         // nothing is tried again without a clock
         let is_broken = || self.trials.is_broken() || self.post.is_broken();
-        if self.attempts.is_broken() || C::HAS_TIME && is_broken() {
+        if rarely(self.attempts.is_broken() || C::HAS_TIME && is_broken()) {
             self.recover_from_panic();
         }
     }
@@ -309,7 +310,7 @@ where
         let lane = key.and_then(|key| self.cells.lane_of(key));
         let handle = self.state.push(lane).expect("a stream reads only what there is room for");
         let index = handle.slot().index();
-        if index == self.cells.cells.len() {
+        if rarely(index == self.cells.cells.len()) {
             self.cells.cells.push(Cell::Waiting(item));
         } else {
             self.cells.cells[index] = Cell::Waiting(item);
