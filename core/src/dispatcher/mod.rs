@@ -3,11 +3,12 @@
 //! The parts, in the order in which an item meets them: [`admission`] (offers), [`lanes`] (what may start),
 //! [`attempts`] (starts, ends, cancellation), [`failures`] (retries, and what follows when there are no more),
 //! [`release`] (the order in which results come out), [`gaps`] (numbers that do not come), [`checkpoints`] (what is done
-//! for good), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source, [`alarms`] what
-//! is due when.
+//! for good), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source ([`marks`]:
+//! what is unusual about it), [`alarms`] what is due when.
 //!
 //! What every item takes (push, start, complete, lend, take back) is always inlined: a call with its saved registers
-//! costs as much as the work, and a driver calls each from one place. What is rare stays out of line.
+//! costs as much as the work, and a driver calls each from one place. What is rare stays out of line, and is marked as
+//! such: a jump that is taken costs as much as three instructions.
 
 mod admission;
 mod alarms;
