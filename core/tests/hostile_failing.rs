@@ -1,12 +1,13 @@
 //! Code of the user's that panics or comes back while something fails, is tried again, handed over or halted.
 #![cfg(feature = "futures")]
 
-use std::cell::Cell;
+#[path = "common/by_hand.rs"]
+mod by_hand;
+
 use std::future::pending;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -16,9 +17,10 @@ use futures::future::FutureExt;
 use futures::stream::{self, Stream, StreamExt};
 use futures::task::noop_waker_ref;
 use inorder::{
-    Clock, Driver, FailureKind, InOrderExt, OnFailure, Options, Processor, Resume, Retry, StopKind,
-    Time,
+    Driver, FailureKind, InOrderExt, OnFailure, Options, Processor, Resume, Retry, StopKind,
 };
+
+use by_hand::ByHand;
 
 fn poll<F: Future + Unpin + ?Sized>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(noop_waker_ref()))
@@ -35,38 +37,6 @@ fn now<F: Future>(future: F) -> F::Output {
 
 fn panics<X>(call: impl FnOnce() -> X) -> bool {
     catch_unwind(AssertUnwindSafe(call)).is_err()
-}
-
-/// A clock that is set by hand. Who sleeps is not woken: tests poll.
-#[derive(Clone, Default)]
-struct ByHand(Rc<Cell<u64>>);
-
-impl ByHand {
-    fn advance(&self, span: Duration) {
-        self.0.set(self.0.get() + span.as_micros() as u64);
-    }
-}
-
-struct Sleep(ByHand, Time);
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.0.now() >= self.1 { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Clock for ByHand {
-    type Sleep = Sleep;
-
-    fn now(&self) -> Time {
-        Time::from_micros(self.0.get())
-    }
-
-    fn sleep_until(&self, deadline: Time) -> Sleep {
-        Sleep(self.clone(), deadline)
-    }
 }
 
 /// Panics when it is cloned, while it is armed.

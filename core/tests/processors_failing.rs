@@ -1,11 +1,15 @@
 //! Processors and streams with retries, time limits and policies: what the scenarios cannot show.
 #![cfg(feature = "futures")]
 
+#[path = "common/hasty.rs"]
+mod hasty;
+#[path = "common/one_turn.rs"]
+mod one_turn;
+
 use std::cell::RefCell;
-use std::future::{Pending, Ready, pending, ready};
+use std::future::{Pending, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +20,9 @@ use inorder::{
     Clock, FailureKind, InOrderExt, OnFailure, Options, Processor, Retry, StopKind, Time,
 };
 
+use hasty::Hasty;
+use one_turn::one_turn;
+
 fn poll<F: Future + Unpin + ?Sized>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(noop_waker_ref()))
 }
@@ -23,23 +30,6 @@ fn poll<F: Future + Unpin + ?Sized>(future: &mut F) -> Poll<F::Output> {
 /// What is there without waiting.
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("it is ready")
-}
-
-/// It is always the time that somebody waits for.
-#[derive(Clone, Default)]
-struct AtOnce(Rc<RefCell<u64>>);
-
-impl Clock for AtOnce {
-    type Sleep = Ready<()>;
-
-    fn now(&self) -> Time {
-        Time::from_micros(*self.0.borrow())
-    }
-
-    fn sleep_until(&self, deadline: Time) -> Ready<()> {
-        *self.0.borrow_mut() = deadline.as_micros();
-        ready(())
-    }
 }
 
 #[test]
@@ -83,7 +73,7 @@ fn retry_if_hears_of_the_error_and_the_attempt() {
     let heard = std::sync::Arc::<std::sync::Mutex<Vec<_>>>::default();
     let inner = std::sync::Arc::clone(&heard);
     let (processor, driver) = Processor::builder(async |n: u32| Err::<(), _>(n))
-        .clock(AtOnce::default())
+        .clock(Hasty::default())
         .retry(Retry::new(5), u32::clone)
         .retry_if(move |error, attempt| {
             let FailureKind::Handler(error) = error else { return false };
@@ -130,7 +120,7 @@ fn progress_waits_for_what_is_tried_again() {
 #[test]
 fn without_a_seed_the_waits_of_two_processors_differ() {
     let waits = || {
-        let clock = AtOnce::default();
+        let clock = Hasty::default();
         let (processor, driver) = Processor::builder(async |n: u32| Err::<(), _>(n))
             .clock(clock.clone())
             .retry(Retry::new(4), u32::clone)
@@ -152,7 +142,7 @@ fn a_timeout_that_stops_a_processor_is_the_cause_of_the_rest() {
                     .timeout(Duration::from_secs(1))
                     .on_failure(OnFailure::Fail),
             )
-            .clock(AtOnce::default())
+            .clock(Hasty::default())
             .build();
     let first = processor.try_enqueue(1).unwrap();
     let second = processor.try_enqueue(2).unwrap();
@@ -184,4 +174,25 @@ fn many_joins_are_told_each_in_its_turn() {
     assert!(joins.iter_mut().all(|join| poll(join) == Poll::Ready(Ok(()))));
     // of what is drained already there is nothing to wait for
     assert_eq!(now(processor.join()), Ok(()));
+}
+
+#[test]
+fn keys_that_halt_in_one_poll_are_told_in_their_order() {
+    let told = RefCell::new(Vec::new());
+    let (processor, driver) = Processor::builder(async |n: u32| {
+        one_turn().await;
+        Err::<(), _>(n)
+    })
+    .options(Options::new().concurrency(4).on_failure(OnFailure::HaltKey))
+    .key(|n| *n)
+    .on_halt(|failure| told.borrow_mut().push(failure.seq))
+    .build();
+    let mut driver = Box::pin(driver);
+    for n in 0..4 {
+        drop(processor.try_enqueue(n).unwrap());
+    }
+    while told.borrow().is_empty() {
+        assert!(poll(&mut driver).is_pending());
+    }
+    assert_eq!(*told.borrow(), [0, 1, 2, 3]);
 }

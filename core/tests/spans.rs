@@ -3,14 +3,15 @@
 
 #[path = "common/hasty.rs"]
 mod hasty;
+#[path = "common/one_turn.rs"]
+mod one_turn;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -22,6 +23,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use hasty::Hasty;
+use one_turn::one_turn;
 
 /// What was told, line by line.
 #[derive(Clone, Default)]
@@ -113,16 +115,6 @@ impl Drop for Here {
     fn drop(&mut self) {
         tracing::info!(target: "inorder", "{} is dropped", self.0);
     }
-}
-
-/// Gives way once.
-async fn one_turn() {
-    let mut is_first = true;
-    poll_fn(|cx| {
-        cx.waker().wake_by_ref();
-        if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Streams of results: what the scenarios cannot show.
 #![cfg(feature = "futures")]
 
+#[path = "common/one_turn.rs"]
+mod one_turn;
+
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{poll_fn, ready};
@@ -10,24 +13,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::stream::{self, FusedStream, Stream, StreamExt};
 use futures::task::noop_waker_ref;
-use inorder::{FailureKind, InOrderExt, OnFailure, Options};
+use inorder::{FailureKind, InOrder, InOrderExt, OnFailure, Options};
+
+use one_turn::one_turn;
 
 fn poll<S: Stream + ?Sized>(stream: Pin<&mut S>) -> Poll<Option<S::Item>> {
     stream.poll_next(&mut Context::from_waker(noop_waker_ref()))
-}
-
-/// Lets others have their turn.
-async fn turn() {
-    let mut is_over = false;
-    poll_fn(|cx| {
-        cx.waker().wake_by_ref();
-        if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// A future that says when it is polled and dropped, and ends when it is told to.
@@ -147,6 +143,22 @@ fn a_future_that_wakes_itself_for_ever_leaves_the_others_their_turn() {
 }
 
 #[test]
+fn a_source_of_which_nothing_comes_out_leaves_others_their_turn() {
+    let read = Cell::new(0);
+    let endless = stream::repeat(()).inspect(|()| {
+        read.set(read.get() + 1);
+        assert!(read.get() < 10_000, "one poll is without end");
+    });
+    let options = Options::new().on_failure(OnFailure::Skip);
+    let mut results = pin!(endless.in_order(options, async |()| Err::<(), _>(())));
+    assert!(poll(results.as_mut()).is_pending());
+    let before = read.get();
+    let progress = poll_fn(|cx| InOrder::poll_progress(results.as_mut(), cx));
+    assert!(progress.now_or_never().is_none());
+    assert!(read.get() > before, "it goes on when it is polled again");
+}
+
+#[test]
 fn it_works_on_while_its_consumer_is_busy() {
     let tasks = Tasks::default();
     let options = Options::new().concurrency(2).capacity(4);
@@ -232,7 +244,7 @@ fn a_key_is_asked_once_and_an_item_without_one_is_on_its_own() {
         running.set(running.get() + 1);
         most.set(most.get().max(running.get()));
         for _ in 0..x % 5 {
-            turn().await;
+            one_turn().await;
         }
         running.set(running.get() - 1);
         Ok::<_, Infallible>(x)

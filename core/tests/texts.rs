@@ -53,7 +53,7 @@ fn a_failure_says_which_item_it_is_and_why() {
         (
             FailureKind::Deadlock,
             "Deadlock",
-            "deadlock: a handler or on_result waits for what cannot come before it has ended",
+            "deadlock: a handler or a callback waits for what cannot come before it has ended",
         ),
     ];
     for (kind, printed, said) in kinds {

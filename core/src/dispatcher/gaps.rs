@@ -43,6 +43,15 @@ impl Dispatcher {
         Some((self.items[slot].seq, SequenceError::GapTimeout { first, last, key: () }))
     }
 
+    /// The position that a number has, or would have, which comes over the wire, as [`seq_of`](Self::seq_of) says it: the
+    /// same where numbers do not wrap. By it offers that wait come in the order of their numbers. `None` where the source
+    /// is not sequenced.
+    #[must_use]
+    pub fn unwrapped(&self, source: Source, number: Seq) -> Option<Seq> {
+        let sequenced = self.sources[self.sources.find(source)?].sequenced.as_ref()?;
+        Some(sequenced.sequencer.unwrapped(number))
+    }
+
     /// Looks whether a source can be opened with these options.
     ///
     /// # Errors

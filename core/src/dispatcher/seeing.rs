@@ -198,25 +198,31 @@ impl Dispatcher {
             && (item.seq == other.seq || is_lent || item.seq > other.seq && in_order)
     }
 
-    /// Whether only `waiting` could make room: the items whose handler, or the delivery of whose result, waits for room
-    /// itself. For drivers that tell a deadlock, asked when all is drained; these then wait for ever, unless one of
-    /// them is refused.
+    /// Whether only `waiting` could make room: the items whose handler or receiver, or the delivery of whose result,
+    /// waits for room itself. For drivers that tell a deadlock, asked when all is drained; these then wait for ever,
+    /// unless one of them is refused.
     ///
-    /// False while anything else could: an attempt runs or a result is lent that is not among `waiting`, a result is
-    /// there and not lent, or a number is missing at the head of a sequenced source. O(`waiting` log `waiting` +
-    /// sources) where all that runs is among `waiting`, else O(1).
+    /// False while anything else could: an attempt runs, of a handler or to hand over, or a result is lent that is not
+    /// among `waiting`, a result is there and not lent, a lane is halted, a pause keeps something from starting, or a
+    /// number is missing at the head of a sequenced source. O(`waiting` log `waiting` + sources) where all that runs is
+    /// among `waiting`, else O(1).
     #[must_use]
     pub fn is_deadlocked(&self, waiting: &[Handle]) -> bool {
-        let running = self.tally.running() as usize;
+        let tally = &self.tally;
+        // what is handed over runs, or is due
+        let running = tally.running() as usize + tally.handing_over as usize;
+        let is_paused = self.paused && tally.queued() > 0 && tally.running() < self.concurrency;
         // what is due some day may give a unit back
-        let is_pending = self.aside > u32::from(self.paused) || self.next_due().is_some();
+        let is_due = !self.hand_overs.is_empty() || self.next_due().is_some();
+        let is_pending = tally.backing_off > 0 || tally.halted > 0 || is_paused || is_due;
         if waiting.len() < running || is_pending {
             return false;
         }
         let mut slots: Vec<u32> = waiting.iter().filter_map(|it| self.items.find(*it)).collect();
         slots.sort_unstable();
         slots.dedup();
-        let runs = |slot: &&u32| self.items[**slot].state == State::Running;
+        let runs =
+            |slot: &&u32| matches!(self.items[**slot].state, State::Running | State::HandingOver);
         slots.iter().filter(runs).count() == running
             && self.sources.indices().all(|index| {
                 let source = &self.sources[index];

@@ -1,11 +1,15 @@
-//! Telling those who wait for a ticket, inside a handler or `on_result`, that they wait for themselves.
+//! Telling those who wait for a ticket, inside a handler or a callback, that they wait for themselves.
 
+use std::future::poll_fn;
 use std::hash::Hash;
+use std::pin::pin;
+use std::sync::Arc;
 
 use super::failure::{Failure, FailureKind};
+use super::inside::Inside;
 use super::items::Copying;
 use super::shared::Shared;
-use super::state::Vain;
+use super::state::{Core, Vain};
 use super::ticket::Pledge;
 use crate::{Handle, Seq, Time};
 
@@ -45,6 +49,29 @@ impl<T, R, E, Q: Eq + Hash, I> Drop for Borrowed<'_, T, R, E, Q, I> {
             items.return_kept(state, self.ticket, kept, effects);
         });
     }
+}
+
+/// Calls back with something of an item in its hands. What that waits for in vain, the item's own ticket, is told by
+/// `tell_own`: the driver has not what it takes.
+pub(super) async fn inside<A>(
+    core: &Arc<Core>,
+    handle: Handle,
+    call: impl Future<Output = A>,
+    tell_own: impl Fn(),
+) -> A {
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        loop {
+            let entered = Inside { handle }.enter(core);
+            let poll = call.as_mut().poll(cx);
+            drop(entered);
+            if poll.is_ready() || !core.lock().take_vain_of(handle) {
+                return poll;
+            }
+            tell_own();
+        }
+    })
+    .await
 }
 
 /// Tells whoever waits for a ticket.

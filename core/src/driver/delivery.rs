@@ -2,15 +2,13 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use super::deadlock::tell;
+use super::deadlock::{inside, tell};
 use super::failure::Failure;
-use super::inside::Inside;
 use super::items::{Lent, LentResult};
 use super::resequence::Resequenced;
 use super::shared::Shared;
@@ -140,7 +138,8 @@ where
     }
     loop {
         let delivered = next(&shared).await;
-        let answer = delivered.inside(delivery.call(delivered.output())).await;
+        let (handle, call) = (delivered.lent().handle(), delivery.call(delivered.output()));
+        let answer = inside(&shared.core, handle, call, || delivered.tell_own()).await;
         delivered.end(answer);
     }
 }
@@ -166,27 +165,8 @@ impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
         }
     }
 
-    /// Calls `on_result`. What it waits for in vain, its own ticket, is told by this: the driver does not have it.
-    async fn inside<A>(&self, call: impl Future<Output = A>) -> A {
-        let mut call = pin!(call);
-        let handle = self.lent().handle();
-        let inside = Inside { handle };
-        std::future::poll_fn(|cx| {
-            loop {
-                let entered = inside.enter(&self.shared.core);
-                let poll = call.as_mut().poll(cx);
-                drop(entered);
-                if poll.is_ready() || !self.shared.core.lock().take_vain_of(handle) {
-                    return poll;
-                }
-                self.tell_vain();
-            }
-        })
-        .await
-    }
-
     #[cold]
-    fn tell_vain(&self) {
+    fn tell_own(&self) {
         let Lent::Result(lent) = self.lent() else { return };
         let LentResult { seq, attempt, result, kept, pledge, .. } = lent;
         let kept = result.as_ref().err().map(|failure| &failure.item).or(kept.as_ref());

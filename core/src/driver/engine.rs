@@ -25,8 +25,8 @@ use super::trials::Trials;
 use crate::event::Why;
 use crate::{Handle, Outcome, Run, RunKind, Seq, Time};
 
-/// So many handlers are begun in one poll of the driver before its executor has a turn.
-const TURN: usize = 256;
+/// So many handlers are begun in one poll of a driver before its executor has a turn.
+pub(super) const TURN: usize = 256;
 
 pin_project! {
     /// The driver of a [`Processor`](super::Processor): a future that ends when the processor is closed and drained.
@@ -147,13 +147,16 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
 
     /// Ends an attempt that was stopped.
     fn cancelled(&mut self, run: Run) {
-        self.command(|state, _, _| state.complete(run, Outcome::Cancelled));
+        self.command(|state, items, _| {
+            items.forget_inside(run.handle);
+            state.complete(run, Outcome::Cancelled)
+        });
     }
 
     /// Drops the futures of what was signalled.
     fn stop_signalled(&mut self) {
         loop {
-            let Some((run, why)) = self.shared.items().signals.pop() else { return };
+            let Some((run, why)) = self.shared.items().signals.pop_front() else { return };
             if why.is_timeout() {
                 self.time_out(run, why);
                 continue;
@@ -285,7 +288,8 @@ where
 
     fn handed_over(&mut self, run: Run, is_received: bool) {
         let outcome = if is_received { Outcome::Ok } else { Outcome::FAILED };
-        self.command(|state, _, effects| {
+        self.command(|state, items, effects| {
+            items.forget_inside(run.handle);
             effects.notes.handed_over(is_received, state.seq_of(run.handle), run.attempt);
             state.complete(run, outcome)
         });
@@ -483,14 +487,14 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N> Drop
         if self.is_over {
             return;
         }
-        // a destructor of the user's may panic: then the rest is done before the panic goes on
-        let aborted = catch_unwind(AssertUnwindSafe(|| self.abort()));
-        if let Err(panic) = aborted {
-            self.abort();
-            if !std::thread::panicking() {
-                resume_unwind(panic);
-            }
+        // destructors of the user's may panic, each once: then the rest is done before the first panic goes on
+        let mut first = None;
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.abort())) {
+            first.get_or_insert(panic);
         }
         self.is_over = true;
+        if let Some(panic) = first.filter(|_| !std::thread::panicking()) {
+            resume_unwind(panic);
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::event::Why;
 
 const ATTEMPT_TIMEOUT: &str = "the attempt took longer than its timeout";
 pub(super) const DEADLOCK: &str =
-    "deadlock: a handler or on_result waits for what cannot come before it has ended";
+    "deadlock: a handler or a callback waits for what cannot come before it has ended";
 const DEADLINE_EXCEEDED: &str = "the item took longer than its total timeout";
 
 /// What comes out in the place of a result.
@@ -51,7 +51,7 @@ pub enum FailureKind<E> {
     Cancelled,
     /// It is behind a failure, or the processor was closed before it was settled.
     Closed,
-    /// Nothing has happened to the item: its ticket is awaited inside a handler or `on_result` of the same processor
+    /// Nothing has happened to the item: its ticket is awaited inside a handler or a callback of the same processor
     /// that has to end before it can be done.
     Deadlock,
 }

@@ -13,7 +13,7 @@ use super::failure::{Failure, FailureKind, Stop, StopKind};
 use super::inside::Inside;
 use super::key::{Hashed, Lanes};
 use super::letters::Owed;
-use super::offer::{Offer, Refused, RefusedKind, TurnedAway, Waiting};
+use super::offer::{Offer, Refused, RefusedKind, Turn, TurnedAway, Waiting};
 use super::resequence::Gap;
 use super::state::{Core, Failed, State};
 use super::stopping::{Leftover, Lost, Report, Waiters};
@@ -120,19 +120,19 @@ pub(super) struct Items<T, R, E, Q, I> {
     core: Arc<Core>,
     items: Vec<Item<T, R, E, I>>,
     lanes: Lanes<Q>,
-    waiting: BTreeMap<u64, Waiting<T, R, E, I>>,
-    /// Those of the offers that wait which were made by handlers or `on_result`.
-    inside: BTreeMap<u64, Inside>,
+    waiting: BTreeMap<Turn, Waiting<T, R, E, I>>,
+    /// Those of the offers that wait which were made by handlers or callbacks, who came first first; and their turns.
+    inside: BTreeMap<u64, (Turn, Inside)>,
     /// One more than the highest number that was accepted.
     pub(super) accepted: Seq,
     /// How many offers have ever waited.
     offers: u64,
     /// Attempts to stop: the driver drops their futures.
-    pub(super) signals: Vec<(Run, Why)>,
+    pub(super) signals: VecDeque<(Run, Why)>,
     /// Items whose keys were halted, of which `on_halt` is to be told.
-    halts: Vec<Handle>,
+    halts: VecDeque<Handle>,
     /// Failures of which `on_halt` is to be told, and whose items have left.
-    orphans: Vec<(Handle, Failure<E, I>)>,
+    orphans: VecDeque<(Handle, Failure<E, I>)>,
     /// Numbers that are missing, of which `on_gap` is to be told, and the position of the first.
     gaps: VecDeque<(Seq, Gap)>,
     /// Tickets of items that have left while their failure was in the hands of a callback.
@@ -175,9 +175,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             inside: BTreeMap::new(),
             accepted: 0,
             offers: 0,
-            signals: Vec::new(),
-            halts: Vec::new(),
-            orphans: Vec::new(),
+            signals: VecDeque::new(),
+            halts: VecDeque::new(),
+            orphans: VecDeque::new(),
             gaps: VecDeque::new(),
             owed: Vec::new(),
             unbegun: Vec::new(),
@@ -324,21 +324,22 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         Ticket { pledge, core: Arc::clone(&self.core), handle, seq }
     }
 
-    pub(super) fn wait(&mut self, waiting: Waiting<T, R, E, I>) -> u64 {
+    pub(super) fn wait(&mut self, state: &State, waiting: Waiting<T, R, E, I>) -> Turn {
         if let Some(lane) = waiting.offer.lane {
             self.lanes.expect(lane);
         }
         self.offers += 1;
+        let turn = (waiting.offer.seq.map_or(0, |seq| state.unwrapped(seq)), self.offers);
         if let Some(inside) = waiting.offer.inside {
-            self.inside.insert(self.offers, inside);
+            self.inside.insert(self.offers, (turn, inside));
         }
-        self.waiting.insert(self.offers, waiting);
-        self.offers
+        self.waiting.insert(turn, waiting);
+        turn
     }
 
-    pub(super) fn give_up(&mut self, number: u64, effects: &mut Effects<T, R, E, Q, I>) {
-        if let Some(waiting) = self.waiting.remove(&number) {
-            self.inside.remove(&number);
+    pub(super) fn give_up(&mut self, turn: Turn, effects: &mut Effects<T, R, E, Q, I>) {
+        if let Some(waiting) = self.waiting.remove(&turn) {
+            self.inside.remove(&turn.1);
             if let Some(lane) = waiting.offer.lane {
                 effects.trash.extend(self.lanes.expect_no_more(lane).map(Trash::Key));
             }
@@ -363,31 +364,25 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         Refused { item: offer.item, kind, cause }
     }
 
-    /// Accepts those who wait: first come, first served; where numbers are given, one that fits goes before those that
-    /// do not.
+    /// Accepts those who wait: first come, first served; where numbers are given, the lowest first, so that one that
+    /// fits goes before those that do not, and none gives up what a lower one brings.
     fn accept_waiting(&mut self, state: &mut State, effects: &mut Effects<T, R, E, Q, I>) {
-        let mut from = 0;
-        while let Some((&number, _)) = self.waiting.range(from..).next() {
-            from = number + 1;
-            let Some(Waiting { offer, answer }) = self.waiting.remove(&number) else { return };
+        while let Some((turn, Waiting { offer, answer })) = self.waiting.pop_first() {
             let lane = offer.lane;
             match self.admit(state, offer, effects) {
                 Ok(ticket) => {
-                    self.inside.remove(&number);
+                    self.inside.remove(&turn.1);
                     self.expect_no_more(lane, effects);
                     answer.keep(Ok(ticket));
                     effects.answers.push_back(answer);
                     state.drain(&mut Draining { items: self, effects });
                 }
                 Err((offer, RefusedKind::Full | RefusedKind::TooFar)) => {
-                    let has_number = offer.seq.is_some();
-                    self.waiting.insert(number, Waiting { offer, answer });
-                    if !has_number {
-                        return;
-                    }
+                    self.waiting.insert(turn, Waiting { offer, answer });
+                    return;
                 }
                 Err((offer, kind)) => {
-                    self.inside.remove(&number);
+                    self.inside.remove(&turn.1);
                     self.expect_no_more(lane, effects);
                     answer.keep(Err(self.refuse(state, offer, kind, effects)));
                     effects.answers.push_back(answer);

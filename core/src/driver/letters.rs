@@ -6,6 +6,7 @@ use std::future::Ready;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::deadlock::{inside, tell};
 use super::delivery::Answers;
 use super::failure::{Failure, FailureKind, Stop};
 use super::resequence::Gap;
@@ -268,6 +269,14 @@ impl<T, R, E, Q: Eq + Hash, I> Letter<T, R, E, Q, I> {
     pub(super) fn failure(&self) -> &Failure<E, I> {
         self.failure.as_ref().expect("it is there until it is dropped")
     }
+
+    #[cold]
+    fn tell_own(&self) {
+        let Failure { seq, attempt, item, .. } = self.failure();
+        if let Some(pledge) = self.shared.pledge_of(self.handle) {
+            tell(&pledge, *seq, *attempt, self.shared.copy(item));
+        }
+    }
 }
 
 impl<T, R, E, Q: Eq + Hash, I> Drop for Letter<T, R, E, Q, I> {
@@ -284,7 +293,8 @@ pub(super) async fn hand_over<T, R, E, Q: Eq + Hash, I, L: Receiver<E, I>>(
     receiver: Arc<L>,
     letter: Letter<T, R, E, Q, I>,
 ) -> bool {
-    receiver.receive(letter.failure()).await
+    let (core, call) = (&letter.shared.core, receiver.receive(letter.failure()));
+    inside(core, letter.handle, call, || letter.tell_own()).await
 }
 
 impl<G> fmt::Debug for DeadLetter<G> {

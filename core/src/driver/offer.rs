@@ -42,7 +42,7 @@ pub enum RefusedKind {
     TooFar,
     /// A number is given exactly where the processor is sequenced.
     Numbering,
-    /// The offer was made inside a handler or `on_result`, and all that could make room waits for room: nothing would
+    /// The offer was made inside a handler or a callback, and all that could make room waits for room: nothing would
     /// ever go on. Of several the one is turned away that has waited longest.
     Deadlock,
 }
@@ -99,9 +99,12 @@ pub(super) type AnswerPledge<T, R, E, I> = Arc<Promise<Answer<T, R, E, I>>>;
 /// An offer just made.
 pub(super) enum Offered<T, R, E, I> {
     Answered(Answer<T, R, E, I>),
-    /// Under this number.
-    Waits(u64, AnswerPledge<T, R, E, I>),
+    /// Until its turn.
+    Waits(Turn, AnswerPledge<T, R, E, I>),
 }
+
+/// Whose turn it is among those that wait: by the number, where one is given, and then by who came first.
+pub(super) type Turn = (Seq, u64);
 
 /// An offer that was not accepted.
 pub(super) type TurnedAway<T, I> = (Offer<T, I>, RefusedKind);
@@ -112,7 +115,7 @@ pub(super) struct Offer<T, I> {
     pub(super) lane: Option<Lane>,
     pub(super) kept: I,
     pub(super) seq: Option<Seq>,
-    /// By whose handler, or `on_result`, it is made.
+    /// By whose handler or callback it is made.
     pub(super) inside: Option<Inside>,
 }
 
@@ -140,7 +143,7 @@ pub struct Enqueue<'a, T, R, E, Q: Eq + Hash, I, C> {
 
 enum Step<T, R, E, I> {
     New(T, Option<Seq>),
-    Waiting(u64, AnswerPledge<T, R, E, I>),
+    Waiting(Turn, AnswerPledge<T, R, E, I>),
     Done,
 }
 
@@ -188,7 +191,7 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
                 if admission == Admission::OrWait {
                     let answer = Promise::new();
                     let waiting = Waiting { offer, answer: Arc::clone(&answer) };
-                    return Offered::Waits(items.wait(waiting), answer);
+                    return Offered::Waits(items.wait(state, waiting), answer);
                 }
                 state.refuse();
             }
@@ -211,7 +214,7 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Future for Enqueue<'_, T, R, E, Q,
             };
             match this.shared.offer(this.clock.time(), item, seq, Admission::OrWait) {
                 Offered::Answered(answer) => return Poll::Ready(answer),
-                Offered::Waits(number, answer) => this.step = Step::Waiting(number, answer),
+                Offered::Waits(turn, answer) => this.step = Step::Waiting(turn, answer),
             }
         }
         let Step::Waiting(_, answer) = &this.step else {
@@ -225,8 +228,8 @@ impl<T, R, E, Q: Eq + Hash, I, C: MaybeClock> Future for Enqueue<'_, T, R, E, Q,
 
 impl<T, R, E, Q: Eq + Hash, I, C> Drop for Enqueue<'_, T, R, E, Q, I, C> {
     fn drop(&mut self) {
-        if let Step::Waiting(number, _) = self.step {
-            self.shared.act(Time::default(), |_, items, effects| items.give_up(number, effects));
+        if let Step::Waiting(turn, _) = self.step {
+            self.shared.act(Time::default(), |_, items, effects| items.give_up(turn, effects));
         }
     }
 }

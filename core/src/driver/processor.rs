@@ -54,9 +54,9 @@ use crate::{Blocked, Options, Seq, Stats, Time};
 /// what `close` has begun goes on. Dropping the driver is another matter: it aborts.
 ///
 /// # Deadlocks
-/// A handler, or `on_result`, that awaits what cannot come before it has ended is told so: [`join`](Self::join),
-/// [`close`](Self::close), its own ticket or one that has to come after it, and room for an offer, where all that could
-/// make room waits for room ([`JoinError::Deadlock`](super::JoinError::Deadlock),
+/// A handler, `on_result` or a receiver of dead letters that awaits what cannot come before it has ended is told so:
+/// [`join`](Self::join), [`close`](Self::close), its own ticket or one that has to come after it, and room for an offer,
+/// where all that could make room waits for room ([`JoinError::Deadlock`](super::JoinError::Deadlock),
 /// [`CloseError::Deadlock`](super::CloseError::Deadlock), [`FailureKind::Deadlock`](super::FailureKind::Deadlock),
 /// [`RefusedKind::Deadlock`](super::RefusedKind::Deadlock)). What is meant is all that is polled while the handler is:
 /// not a task that it has spawned.

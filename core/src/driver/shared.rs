@@ -8,7 +8,8 @@ use super::items::Items;
 use super::key::Hashed;
 use super::state::{Core, State};
 use super::sync::{Mutex, MutexGuard};
-use crate::Time;
+use super::ticket::Pledge;
+use crate::{Handle, Time};
 
 /// Says by what an item is ordered.
 pub(super) type KeyOf<T, Q> = Box<dyn Fn(&T) -> Option<Q> + Send + Sync>;
@@ -59,6 +60,13 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
     pub(super) fn has_work(&self) -> bool {
         let state = self.core.lock();
         self.items().has_work(&state)
+    }
+
+    /// Where the result of an item goes; `None` where it has left.
+    pub(super) fn pledge_of(&self, handle: Handle) -> Option<Pledge<R, E, I>> {
+        let state = self.core.lock();
+        state.seq_of(handle)?;
+        self.items().pledge_of(handle)
     }
 
     /// The key of an item.

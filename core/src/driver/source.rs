@@ -227,6 +227,10 @@ where
         if work.post.any_woken() {
             work.poll_letters();
         }
+        if C::HAS_TIME && work.state.is_due() {
+            // here, too: while results are at hand it does not come to where it waits
+            work.fire_due();
+        }
         let mut is_source_waiting = false;
         loop {
             if let Some(run) = work.state.next_run() {
@@ -238,6 +242,10 @@ where
                         }
                     }
                     Ended::AtOnce | Ended::Later => {}
+                    Ended::InVain => {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                 }
                 continue;
             }

@@ -178,6 +178,11 @@ impl State {
         self.dispatcher.seq_of(handle)
     }
 
+    /// The position of a number that comes over the wire.
+    pub(super) fn unwrapped(&self, seq: Seq) -> Seq {
+        self.dispatcher.unwrapped(self.source, seq).unwrap_or(seq)
+    }
+
     /// What a span of it says.
     pub(super) fn who(&self, handle: Handle) -> Option<Who> {
         Some((self.dispatcher.seq_of(handle)?, self.dispatcher.lane_of(handle)))

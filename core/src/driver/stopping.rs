@@ -49,7 +49,7 @@ pub struct Lost {
 pub enum JoinError<E> {
     /// A failure had stopped the processor.
     Stopped(Stop<E>),
-    /// It is awaited inside a handler or `on_result` that it waits for.
+    /// It is awaited inside a handler or a callback that it waits for.
     Deadlock,
 }
 
@@ -63,7 +63,7 @@ pub enum CloseError<T, E, I = ()> {
         /// What is left all the same.
         report: Arc<Report<T, I>>,
     },
-    /// It is awaited inside a handler or `on_result` that it waits for. The processor is being closed all the same.
+    /// It is awaited inside a handler or a callback that it waits for. The processor is being closed all the same.
     Deadlock,
 }
 

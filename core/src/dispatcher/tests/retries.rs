@@ -145,6 +145,28 @@ fn what_is_due_some_day_is_no_deadlock() {
     assert_eq!(d.poll_dispatch(), Some(Run { handle: items[1], attempt: 2 }));
     assert_eq!(d.complete(at(1), items[1], 2, Outcome::FAILED), Completion::Settled);
     assert!(!d.is_deadlocked(&items[..1]), "it is handed over");
+    let Some(Run { attempt, .. }) = d.poll_dispatch() else { panic!() };
+    assert!(!d.is_deadlocked(&items[..1]), "its receiver runs");
+    assert!(d.is_deadlocked(&items), "and waits, too");
+    assert_eq!(d.complete(at(1), items[1], attempt, Outcome::FAILED), Completion::Retrying);
+    assert!(!d.is_deadlocked(&items), "it is handed over again");
+}
+
+#[test]
+fn what_somebody_is_to_let_go_on_is_no_deadlock() {
+    let (mut d, source) = open(&failing(OnFailure::HaltKey));
+    let items = [0, 1].map(|key| d.push(T0, source, Lane::new(key)).unwrap());
+    assert_eq!(runs(&mut d), items);
+    assert_eq!(d.complete(T0, items[0], 1, Outcome::FAILED), Completion::Settled);
+    assert!(!d.is_deadlocked(&items[1..]), "a lane is halted");
+    let (mut d, source) = open(&failing(OnFailure::Emit).ordered(false));
+    let items = push(&mut d, source, 1);
+    assert_eq!(runs(&mut d), items);
+    d.pause(T0);
+    let _ = push(&mut d, source, 1);
+    assert!(!d.is_deadlocked(&items), "while it is paused one is queued that could start");
+    d.unpause(T0);
+    assert_eq!(runs(&mut d).len(), 1);
 }
 
 #[test]

@@ -129,12 +129,12 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
 
     /// The failure of the next item whose key was halted.
     pub(in crate::driver) fn next_halted(&mut self) -> Option<(Handle, Failure<E, I>)> {
-        while let Some(handle) = self.halts.pop() {
+        while let Some(handle) = self.halts.pop_front() {
             if let Some(failure) = self.take_failure(handle) {
                 return Some((handle, failure));
             }
         }
-        self.orphans.pop()
+        self.orphans.pop_front()
     }
 
     /// The next numbers that are missing, of which somebody is to be told, and the position of the first.

@@ -24,23 +24,28 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         state: &State,
         effects: &mut Effects<T, R, E, Q, I>,
     ) -> bool {
-        let Some((&first, _)) = self.inside.first_key_value() else { return false };
-        let handles: Vec<_> = self.inside.values().map(|inside| inside.handle).collect();
+        let Some((&first, &(turn, _))) = self.inside.first_key_value() else { return false };
+        let handles: Vec<_> = self.inside.values().map(|(_, inside)| inside.handle).collect();
         if !state.is_deadlocked(&handles) {
             return false;
         }
         self.inside.remove(&first);
-        let Some(Waiting { offer, answer }) = self.waiting.remove(&first) else { return false };
+        let Some(Waiting { offer, answer }) = self.waiting.remove(&turn) else { return false };
         self.expect_no_more(offer.lane, effects);
         answer.keep(Err(self.refuse(state, offer, RefusedKind::Deadlock, effects)));
         effects.answers.push_back(answer);
         true
     }
 
+    /// Where the result of an item goes that is inside.
+    pub(in crate::driver) fn pledge_of(&self, handle: Handle) -> Option<Pledge<R, E, I>> {
+        self.items[handle.slot().index()].pledge.clone()
+    }
+
     /// An attempt has ended: an offer of it that outlives it is one that anybody could have made.
     #[cold]
-    pub(super) fn forget_inside(&mut self, handle: Handle) {
-        self.inside.retain(|_, inside| inside.handle != handle);
+    pub(in crate::driver) fn forget_inside(&mut self, handle: Handle) {
+        self.inside.retain(|_, (_, inside)| inside.handle != handle);
     }
 
     /// What is needed to say that a ticket is waited for in vain. `None` where it no longer is, or later, while a callback

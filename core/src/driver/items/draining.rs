@@ -49,7 +49,7 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
     #[cold]
     fn leave_halts(&mut self, handle: Handle, why: Option<Why>) {
         let Some(at) = self.items.halts.iter().position(|other| *other == handle) else { return };
-        self.items.halts.remove(at);
+        let _ = self.items.halts.remove(at);
         if matches!(why, Some(Why::KeyHalted | Why::HandedBack)) {
             let failure = self.items.take_failure(handle);
             self.items.orphans.extend(failure.map(|failure| (handle, failure)));
@@ -123,7 +123,7 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
         if item.begun != run.attempt && !why.is_timeout() {
             self.items.unbegun.push(run);
         } else {
-            self.items.signals.push((run, why));
+            self.items.signals.push_back((run, why));
         }
     }
 
@@ -136,7 +136,7 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
 
     fn halted(&mut self, handle: Handle) {
         self.items.items[handle.slot().index()].is_halted = true;
-        self.items.halts.push(handle);
+        self.items.halts.push_back(handle);
     }
 
     fn passed(&mut self, handle: Handle, why: Why, failed: Option<Failed>) {

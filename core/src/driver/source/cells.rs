@@ -1,5 +1,6 @@
 //! What a stream keeps of its items, by slot.
 
+use std::collections::VecDeque;
 use std::hash::{Hash, RandomState};
 
 use crate::driver::key::{Hashed, Lanes};
@@ -13,8 +14,10 @@ pub(super) struct Cells<T, O, Q> {
     pub(super) cells: Vec<Cell<T, O>>,
     lanes: Lanes<Q>,
     hasher: RandomState,
-    pub(super) signals: Vec<(Run, Why)>,
+    pub(super) signals: VecDeque<(Run, Why)>,
     pub(super) notes: Notes,
+    /// How many have left without a result since others had their turn.
+    pub(super) passed: usize,
     /// What fails for good is handed over.
     pub(super) hands_over: bool,
     /// What is to be dropped when everything else is done.
@@ -50,8 +53,9 @@ impl<T, O, Q> Default for Cells<T, O, Q> {
             cells: Vec::new(),
             lanes: Lanes::default(),
             hasher: RandomState::new(),
-            signals: Vec::new(),
+            signals: VecDeque::new(),
             notes: Notes::new(),
+            passed: 0,
             hands_over: false,
             trash: Vec::new(),
         }
@@ -135,7 +139,7 @@ impl<T, O, Q> Cells<T, O, Q> {
 
 impl<T, O, Q> Slots for Cells<T, O, Q> {
     fn signal(&mut self, run: Run, why: Why) {
-        self.signals.push((run, why));
+        self.signals.push_back((run, why));
     }
 
     fn expired(&mut self, handle: Handle, seq: Option<Seq>) {
@@ -150,6 +154,7 @@ impl<T, O, Q> Slots for Cells<T, O, Q> {
     fn passed(&mut self, handle: Handle, _: Why, _: Option<Failed>) {
         let cell = self.take(handle);
         self.trash.push(Trash::Cell(cell));
+        self.passed += 1;
     }
 
     fn left(&mut self, handle: Handle, _: Rest, _: Option<Why>, _: Option<Failed>) {

@@ -8,6 +8,7 @@ use super::cells::{Cell, Cells};
 use super::post::Post;
 use crate::driver::attempt::{Attempts, Round};
 use crate::driver::clock::{MaybeClock, Timer};
+use crate::driver::engine::TURN;
 use crate::driver::letters::Letters;
 use crate::driver::spans::Span;
 use crate::driver::state::State;
@@ -56,6 +57,8 @@ pub(super) struct Lent {
 /// When an attempt that was begun ends.
 pub(super) enum Ended {
     AtOnce,
+    /// At once, and nothing came out of it nor of many before it: others are to have their turn.
+    InVain,
     Later,
 }
 
@@ -118,31 +121,45 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
     pub(super) fn ring(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(due) = self.timer.poll(self.state.timeout(), cx) else { return false };
         self.state.set_now(due);
-        self.state.handle_timeout();
-        self.drain();
+        self.fire_due();
         true
     }
 
-    /// Drains, and stops what was signalled.
+    /// Fires what is due at the time that was set last.
+    #[cold]
+    pub(super) fn fire_due(&mut self) {
+        self.state.handle_timeout();
+        self.drain();
+    }
+
+    /// Drains, and stops what was signalled. True where so many have left without a result that others are to have
+    /// their turn; told once.
     #[inline(always)]
-    pub(super) fn drain(&mut self) {
+    pub(super) fn drain(&mut self) -> bool {
         if C::HAS_TIME {
             self.state.drain_all(&mut self.cells);
-            self.stop_signalled();
+            self.stop_signalled()
         } else if rarely(self.state.drain(&mut self.cells)) {
-            self.stop_signalled();
+            self.stop_signalled()
+        } else {
+            false
         }
     }
 
     #[cold]
-    fn stop_signalled(&mut self) {
-        while let Some((run, why)) = self.cells.signals.pop() {
+    fn stop_signalled(&mut self) -> bool {
+        while let Some((run, why)) = self.cells.signals.pop_front() {
             self.stop(run, why);
             self.state.drain_all(&mut self.cells);
         }
         self.cells.notes.tell();
         // last, as a destructor may panic
         self.cells.trash.clear();
+        let are_many = self.cells.passed >= TURN;
+        if are_many {
+            self.cells.passed = 0;
+        }
+        are_many
     }
 
     fn stop(&mut self, run: Run, why: Why) {
@@ -216,8 +233,7 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
             self.begin_copy(run, handler)
         };
         let Poll::Ready(output) = poll else { return Ended::Later };
-        self.finish(run, output, outcome);
-        Ended::AtOnce
+        if self.finish(run, output, outcome) { Ended::InVain } else { Ended::AtOnce }
     }
 
     #[cold]
@@ -225,10 +241,8 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
         let span = Span::new(run, || self.state.who(run.handle));
         let seq = self.state.seq_of(run.handle).unwrap_or_default();
         match self.post.begin(run, seq, span, &mut self.cells) {
-            Poll::Ready(is_received) => {
-                self.handed_over(run, is_received);
-                Ended::AtOnce
-            }
+            Poll::Ready(is_received) if self.handed_over(run, is_received) => Ended::InVain,
+            Poll::Ready(_) => Ended::AtOnce,
             Poll::Pending => Ended::Later,
         }
     }
@@ -241,16 +255,18 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
         }
     }
 
-    fn handed_over(&mut self, run: Run, is_received: bool) {
+    /// As [`drain`](Self::drain).
+    fn handed_over(&mut self, run: Run, is_received: bool) -> bool {
         let outcome = if is_received { Outcome::Ok } else { Outcome::FAILED };
         let seq = self.state.seq_of(run.handle);
         self.cells.notes.handed_over(is_received, seq, run.attempt);
         self.state.complete(run, outcome);
         let letter = if is_received { self.post.forget(run.handle) } else { None };
         self.cells.notes.tell();
-        self.drain();
+        let are_many = self.drain();
         // last, as a destructor may panic
         drop(letter);
+        are_many
     }
 
     /// Begins with a copy of the item, which stays where it is.
@@ -277,8 +293,14 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
         }
     }
 
+    /// As [`drain`](Self::drain).
     #[inline]
-    fn finish(&mut self, run: Run, output: F::Output, outcome: impl Fn(&F::Output) -> Outcome) {
+    fn finish(
+        &mut self,
+        run: Run,
+        output: F::Output,
+        outcome: impl Fn(&F::Output) -> Outcome,
+    ) -> bool {
         let outcome = outcome(&output);
         let outcome = self.trials.outcome(run, &output, outcome);
         let seq = self.state.seq_of(run.handle);
@@ -294,7 +316,7 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
             self.cells.wait_again(run.handle);
         }
         self.cells.notes.tell();
-        self.drain();
+        self.drain()
     }
 }
 
