@@ -494,6 +494,7 @@ impl Dispatcher {
     }
 
     #[cold]
+    #[inline(never)]
     fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
