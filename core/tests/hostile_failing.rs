@@ -92,6 +92,24 @@ impl Hash for Touchy {
 }
 
 #[test]
+fn a_clone_of_a_result_that_panics_leaves_the_result_to_its_ticket() {
+    let is_armed = Arc::new(AtomicBool::new(true));
+    let (processor, driver) =
+        Processor::new(Options::new(), async |n| Ok::<_, ()>(Fragile(n, Arc::clone(&is_armed))));
+    let mut driver = Box::pin(driver);
+    let mut results = processor.results().unwrap();
+    assert!(next(&mut results).is_pending());
+    let [first, second] = [1, 2].map(|n| processor.try_enqueue(n).unwrap());
+    assert!(poll(&mut driver).is_pending());
+    assert!(panics(|| next(&mut results)));
+    assert_eq!(now(first).map(|it| it.0), Ok(1));
+    is_armed.store(false, SeqCst);
+    assert!(poll(&mut driver).is_pending());
+    assert!(matches!(next(&mut results), Poll::Ready(Some(Ok(Fragile(2, _))))), "the next one");
+    assert_eq!(now(second).map(|it| it.0), Ok(2));
+}
+
+#[test]
 fn an_equality_that_panics_costs_only_its_own_offer() {
     let armed = Arc::<AtomicBool>::default();
     let of_key = Arc::clone(&armed);

@@ -196,3 +196,21 @@ fn keys_that_halt_in_one_poll_are_told_in_their_order() {
     }
     assert_eq!(*told.borrow(), [0, 1, 2, 3]);
 }
+
+#[test]
+fn a_failure_that_an_abort_keeps_from_coming_out_is_the_cause() {
+    let handler = async |n: u32| if n == 0 { pending().await } else { Err::<(), _>("bad") };
+    let options = Options::new().concurrency(2).on_failure(OnFailure::Fail);
+    let (processor, driver) = Processor::new(options, handler);
+    let mut driver = Box::pin(driver);
+    let [before, bad] = [0, 1].map(|n| processor.try_enqueue(n).unwrap());
+    assert!(poll(&mut driver).is_pending());
+    let aborted = processor.abort();
+    assert!(poll(&mut driver).is_ready());
+    assert!(now(aborted).is_ok(), "it did not come out");
+    let [before, bad] = [before, bad].map(|ticket| now(ticket).unwrap_err());
+    assert_eq!([&before.kind, &bad.kind], [&FailureKind::Closed; 2]);
+    assert!(before.cause().is_none());
+    let cause = bad.cause().expect("its own failure");
+    assert_eq!((cause.seq, cause.attempt, cause.error()), (1, 1, Some(&"bad")));
+}

@@ -348,6 +348,10 @@ impl Dispatcher {
         self.items.remove(slot);
         self.gaps -= 1;
         self.note_head(index);
+        if self.overflowed {
+            // it takes no unit, but its slot is one of those that all sources share
+            self.make_room(index);
+        }
     }
 
     /// Whether what is missing of a source is still given up: nothing of it was cut off.

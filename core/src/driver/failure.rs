@@ -108,7 +108,8 @@ impl<E, T> Failure<E, T> {
         }
     }
 
-    /// The failure of another item because of which this one is [`Closed`](FailureKind::Closed).
+    /// The failure because of which this is [`Closed`](FailureKind::Closed): that of another item, or the item's own
+    /// where it had not come out when all was stopped.
     pub fn cause(&self) -> Option<&Stop<E>> {
         self.cause.as_ref()
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -176,16 +177,19 @@ impl<T, R, E, Q: Eq + Hash, I, C> Drop for Results<T, R, E, Q, I, C> {
 
 /// A result, with a clone of it for its ticket.
 fn handed_out<R: Clone, E: Clone, I: Clone>(lent: LentResult<R, E, I>) -> Result<R, Failure<E, I>> {
-    if let Some(pledge) = lent.pledge {
-        // without anybody who holds the ticket nothing is cloned
-        if Arc::strong_count(&pledge) > 1 {
-            pledge.keep(lent.result.clone());
-            if let Some(waker) = pledge.waker() {
-                waker.wake();
-            }
-        }
+    let LentResult { result, pledge, .. } = lent;
+    // without anybody who holds the ticket nothing is cloned
+    let Some(pledge) = pledge.filter(|pledge| Arc::strong_count(pledge) > 1) else { return result };
+    // after a panic there is but one: the ticket waits for it
+    let (ticket, mine) = match catch_unwind(AssertUnwindSafe(|| result.clone())) {
+        Ok(copy) => (copy, Ok(result)),
+        Err(panic) => (result, Err(panic)),
+    };
+    pledge.keep(ticket);
+    if let Some(waker) = pledge.waker() {
+        waker.wake();
     }
-    lent.result
+    mine.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// The results of a sequenced processor with what it gave up, as a stream: see [`Results::with_losses`].

@@ -1,6 +1,8 @@
 //! What waits for what, and what waits for ever.
 
 use super::*;
+use crate::ids::MAX_ITEMS;
+use crate::sequencer::{OnGap, SequencerOptions};
 
 #[test]
 fn what_is_behind_in_the_order_or_in_a_lane_is_held_up() {
@@ -94,4 +96,22 @@ fn a_missing_number_makes_room_when_it_is_the_head() {
     let Ok(Arrival::Held(_)) = d.push_at(T0, source, None, 2) else { panic!() };
     assert_eq!(runs(&mut d), [head]);
     assert!(d.is_deadlocked(&[head]), "the window begins at the head");
+}
+
+#[test]
+fn what_was_given_up_leaves_its_slot_to_those_who_wait() {
+    let mut d = Dispatcher::new(&Options::new().capacity(MAX_ITEMS)).unwrap();
+    let numbers = SequencerOptions::new().gap(OnGap::Skip).gap_timeout(Duration::from_millis(1));
+    let source = d.open_source(SourceOptions::new().sequenced_with(numbers)).unwrap();
+    let others = d.open_source(SourceOptions::new()).unwrap();
+    let Ok(Arrival::Held(_)) = d.push_at(T0, source, None, 1) else { panic!() };
+    d.handle_timeout(at(1));
+    let _ = push(&mut d, others, MAX_ITEMS - 2);
+    assert_eq!(d.push(T0, others, None), Err(PushError::Full), "0, given up, has a slot, too");
+    assert_eq!(events(&mut d), []);
+    let lost = d.poll_release(source).unwrap();
+    assert_eq!(lost.what, What::Lost { first: 0, last: 0 });
+    assert!(d.released(T0, lost.handle));
+    assert_eq!(events(&mut d), [Event::Room { source: others }]);
+    let _ = push(&mut d, others, 1);
 }

@@ -2,7 +2,7 @@
 
 use super::{Items, Lent, LentResult, Output};
 use crate::driver::effects::{Effects, Trash};
-use crate::driver::failure::{Failure, FailureKind};
+use crate::driver::failure::{Failure, FailureKind, Stop, StopKind};
 use crate::driver::letters::{End, Owed};
 use crate::driver::resequence::Gap;
 use crate::driver::state::{Failed, Slots};
@@ -165,7 +165,8 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
             return;
         }
         let (seq, was_begun, payload) = (item.seq, item.begun > 0, item.payload.take());
-        let mut rest = Some(rest).filter(|rest| *rest != Rest::Settled);
+        let is_settled = rest == Rest::Settled;
+        let mut rest = Some(rest).filter(|_| !is_settled);
         if rest.is_some() && !was_begun {
             // one that had its turn to start and was not begun counts as never started, too
             self.items.report.never_started.extend(payload.map(|payload| (seq, payload)));
@@ -177,6 +178,13 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
             (None, Some(Output::Ok(value))) => self.resolve(slot, value),
             (None, Some(Output::Failed(kind))) => {
                 self.finish(handle, End { kind: Some(kind), cause: None }, rest);
+            }
+            (Some(Why::Closed), Some(Output::Failed(kind))) if is_settled => {
+                // nobody else is told of it: it has stopped nothing that came out
+                let attempt = self.items.items[slot].attempt;
+                let cause = StopKind::of(&kind).map(|kind| Stop { seq, attempt, kind });
+                self.effects.trash.push(Trash::Kind(kind));
+                self.finish(handle, End { kind: Some(FailureKind::Closed), cause }, rest);
             }
             (why, output) => {
                 self.items.items[slot].output = output;
