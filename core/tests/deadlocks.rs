@@ -9,7 +9,7 @@ mod one_turn;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -19,8 +19,8 @@ use futures::future::join;
 use futures::stream::StreamExt;
 use futures::task::LocalSpawnExt;
 use inorder::{
-    CloseError, Failure, FailureKind, JoinError, OnFailure, Options, Processor, RefusedKind, Retry,
-    Ticket,
+    CloseError, Failure, FailureKind, Join, JoinError, OnFailure, Options, Processor, RefusedKind,
+    Retry, Ticket,
 };
 
 use hasty::Hasty;
@@ -178,6 +178,44 @@ fn a_panic_of_the_copying_costs_nothing_else() {
 }
 
 #[test]
+fn a_ticket_is_done_whose_item_leaves_while_it_is_copied() {
+    type Aborted = Processor<Kept, (), (), Infallible, Kept>;
+    type Aborts = Rc<RefCell<Option<Aborted>>>;
+    struct Kept(Aborts);
+    impl Clone for Kept {
+        fn clone(&self) -> Self {
+            // once it is there
+            if let Some(processor) = self.0.take() {
+                drop(processor.abort());
+            }
+            Self(Rc::clone(&self.0))
+        }
+    }
+    let (aborts, later) = (Aborts::default(), RefCell::new(None));
+    let (p, driver) = Processor::builder(async |_: Kept| {
+        poll_fn(|cx| {
+            let mut later = later.borrow_mut();
+            let later: &mut Ticket<(), (), Kept> = later.as_mut().unwrap();
+            Pin::new(later).poll(cx).map(drop)
+        })
+        .await;
+        Ok(())
+    })
+    .keep_items(Kept::clone)
+    .build();
+    let tickets = [(); 2].map(|()| p.try_enqueue(Kept(Rc::clone(&aborts))).unwrap());
+    let [first, second] = tickets;
+    later.replace(Some(second));
+    aborts.replace(Some(p.clone()));
+    block_on(driver);
+    assert!(aborts.borrow().is_none(), "it was copied");
+    for ticket in [first, later.take().unwrap()] {
+        let failure = ticket.now_or_never().expect("it is done").unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Closed);
+    }
+}
+
+#[test]
 fn an_abort_inside_a_handler_ends_it() {
     let handle = OnceCell::<Processor<(), (), ()>>::new();
     let is_past = Cell::new(false);
@@ -198,7 +236,12 @@ fn what_an_earlier_item_gives_is_waited_for() {
     let (earlier, seen) = (RefCell::new(None::<Ticket<u32, ()>>), Cell::new(0));
     let (p, driver) = Processor::new(two(), async |n: u32| {
         match n {
-            0 => one_turn().await,
+            // long enough to hear of it, were it told
+            0 => {
+                for _ in 0..3 {
+                    one_turn().await;
+                }
+            }
             _ => seen.set(earlier.take().unwrap().await.unwrap()),
         }
         Ok(n + 10)
@@ -210,6 +253,28 @@ fn what_an_earlier_item_gives_is_waited_for() {
     };
     block_on(join(driver, using));
     assert_eq!(seen.get(), 10);
+}
+
+#[test]
+fn a_join_of_what_came_before_is_waited_for() {
+    let (earlier, is_past) = (RefCell::new(None::<Join<u32, u32, (), _, ()>>), Cell::new(false));
+    let (p, driver) = Processor::new(two(), async |n: u32| {
+        if n == 0 {
+            one_turn().await;
+        } else {
+            earlier.take().unwrap().await.unwrap();
+            is_past.set(true);
+        }
+        Ok(n)
+    });
+    let using = async {
+        drop(p.enqueue(0).await.unwrap());
+        earlier.replace(Some(p.join()));
+        assert_eq!(p.enqueue(1).await.unwrap().await, Ok(1));
+        p.close().await.unwrap();
+    };
+    block_on(join(driver, using));
+    assert!(is_past.get());
 }
 
 #[test]

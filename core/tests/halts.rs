@@ -2,6 +2,7 @@
 #![cfg(feature = "futures")]
 
 use std::cell::RefCell;
+use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -94,4 +95,37 @@ fn nobody_is_told_of_another_item_in_the_same_slot() {
     assert_eq!(*told.lock().unwrap(), [2], "each once, and none that was cancelled");
     assert_eq!(processor.halted_keys(), [2]);
     assert_eq!(kind(tickets.borrow_mut().remove(0)), FailureKind::Cancelled);
+}
+
+#[test]
+fn a_key_is_told_that_was_settled_with_it_before_an_abort() {
+    let told = Arc::<Mutex<Vec<u64>>>::default();
+    let (noted, slot) = (Arc::clone(&told), Rc::<RefCell<Option<Halting>>>::default());
+    let inner = Rc::clone(&slot);
+    let handler = move |n: u32| {
+        let processor = inner.borrow();
+        match n {
+            // what is before it is still to come out
+            0 => return pending().left_future(),
+            2 => {
+                let processor = processor.as_ref().expect("it is built");
+                drop((processor.close(), processor.abort()));
+            }
+            _ => {}
+        }
+        ready(Err(n)).right_future()
+    };
+    let (processor, driver) = Processor::builder(handler)
+        .options(Options::new().concurrency(8).on_failure(OnFailure::HaltKey))
+        .key(|n| *n)
+        .on_halt(move |failure| noted.lock().unwrap().push(failure.seq))
+        .build();
+    *slot.borrow_mut() = Some(processor.clone());
+    let tickets = [0, 1, 2].map(|n| processor.try_enqueue(n).unwrap());
+    let mut driver = Box::pin(driver);
+    assert!(poll(&mut driver).is_ready());
+    assert_eq!(*told.lock().unwrap(), [1]);
+    let kinds = tickets.map(kind);
+    assert_eq!(kinds, [FailureKind::Closed, FailureKind::KeyHalted, FailureKind::Closed]);
+    slot.take();
 }

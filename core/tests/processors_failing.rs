@@ -7,7 +7,7 @@ mod hasty;
 mod one_turn;
 
 use std::cell::RefCell;
-use std::future::{Pending, pending};
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,9 +16,7 @@ use std::time::Duration;
 use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 use futures::task::noop_waker_ref;
-use inorder::{
-    Clock, FailureKind, InOrderExt, OnFailure, Options, Processor, Retry, StopKind, Time,
-};
+use inorder::{Clock, FailureKind, InOrderExt, OnFailure, Options, Processor, Retry, StopKind};
 
 use hasty::Hasty;
 use one_turn::one_turn;
@@ -86,35 +84,6 @@ fn retry_if_hears_of_the_error_and_the_attempt() {
     let failure = now(ticket).unwrap_err();
     assert_eq!((failure.attempt, failure.kind), (3, FailureKind::Handler(7)));
     assert_eq!(*heard.lock().unwrap(), [(7, 1), (7, 2), (7, 3)]);
-}
-
-/// It is always the beginning.
-struct Still;
-
-impl Clock for Still {
-    type Sleep = Pending<()>;
-
-    fn now(&self) -> Time {
-        Time::default()
-    }
-
-    fn sleep_until(&self, _: Time) -> Pending<()> {
-        pending()
-    }
-}
-
-#[test]
-fn progress_waits_for_what_is_tried_again() {
-    let mut results = Box::pin(
-        stream::iter([1])
-            .in_order(Options::new(), async |n: u32| Err::<(), _>(n))
-            .clock(Still)
-            .retry(Retry::new(2), u32::clone),
-    );
-    assert!(results.next().now_or_never().is_none());
-    assert_eq!(results.stats().backing_off, 1);
-    let cx = &mut Context::from_waker(noop_waker_ref());
-    assert!(results.as_mut().poll_progress(cx).is_pending());
 }
 
 #[test]

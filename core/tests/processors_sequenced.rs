@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::FutureExt;
+use futures::stream::{FusedStream, StreamExt};
 use inorder::{
     Checkpoint, OnGap, Processor, Resequenced, Seq, SequencerOptions, StopKind, Watermark,
 };
@@ -72,4 +74,46 @@ fn the_last_number_but_one_can_be_restored() {
     assert_eq!(processor.checkpoint().and_then(|it| it.position()), Some(Seq::MAX - 1));
     let error = built(done(Seq::MAX)).check().unwrap_err().to_string();
     assert!(error.contains("restore") && error.contains(&Seq::MAX.to_string()), "{error}");
+}
+
+#[test]
+fn what_was_missing_when_it_was_closed_is_reported() {
+    let (processor, driver) =
+        Processor::builder(async |n: u32| Ok::<_, ()>(n)).sequenced(0).build();
+    let tickets = [3, 1].map(|n| processor.try_enqueue_at(n, n as u32).unwrap());
+    let close = processor.close();
+    assert!(poll(&mut Box::pin(driver)).is_ready());
+    let report = close.now_or_never().expect("it is over").unwrap();
+    let lost = report.lost.iter().map(|lost| (lost.first, lost.last));
+    assert_eq!(lost.collect::<Vec<_>>(), [(0, 0), (2, 2)]);
+    assert_eq!(tickets.map(FutureExt::now_or_never), [3, 1].map(|n| Some(Ok(n))));
+}
+
+#[test]
+fn what_has_a_time_limit_needs_a_clock() {
+    let second = Duration::from_secs(1);
+    let check = |numbers| {
+        let builder = Processor::builder(async |n: u32| Ok::<_, ()>(n)).sequenced_with(numbers);
+        builder.check().map_err(|error| error.to_string())
+    };
+    let numbers = SequencerOptions::new();
+    assert_eq!(check(numbers), Ok(()));
+    assert_eq!(check(numbers.gap_timeout(second)), Err("gap_timeout needs a clock".into()));
+    assert_eq!(check(numbers.gap_warning(second)), Err("gap_warning needs a clock".into()));
+}
+
+#[test]
+fn an_iteration_with_losses_ends_once() {
+    let (processor, driver) =
+        Processor::builder(async |n: u32| Ok::<_, ()>(n)).sequenced(0).build();
+    let mut results = Box::pin(processor.results().expect("it is the only one").with_losses());
+    assert!(poll(&mut results.next()).is_pending() && !results.is_terminated());
+    drop(processor.try_enqueue_at(0, 7).unwrap());
+    let mut driver = Box::pin(driver);
+    assert!(poll(&mut driver).is_pending());
+    assert_eq!(poll(&mut results.next()), Poll::Ready(Some(Ok(Resequenced::Item(Ok(7))))));
+    assert!(!results.is_terminated());
+    drop(processor);
+    assert_eq!(poll(&mut results.next()), Poll::Ready(None));
+    assert!(poll(&mut driver).is_ready() && results.is_terminated());
 }

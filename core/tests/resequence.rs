@@ -290,6 +290,20 @@ fn gaps_are_told_without_a_clock() {
 }
 
 #[test]
+fn a_warning_that_nobody_hears_changes_nothing() {
+    let options = SequencerOptions::new().gap_warning(Duration::ZERO);
+    let mut s = pin!(stream::iter([2, 0, 1]).resequence(options, |x| *x));
+    assert_eq!([(); 3].map(|()| poll(s.as_mut())), [0, 1, 2].map(item));
+    assert_eq!(poll(s.as_mut()), Poll::Ready(None));
+    let wire = Wire::default();
+    let mut s = pin!(wire.end().resequence(options, |x| *x));
+    wire.send([1]);
+    assert!(poll(s.as_mut()).is_pending(), "there is a gap");
+    wire.send([0]);
+    assert_eq!([(); 2].map(|()| poll(s.as_mut())), [0, 1].map(item));
+}
+
+#[test]
 fn what_is_dropped_is_handed_over_with_the_reason() {
     let dropped = RefCell::new(Vec::new());
     let packets = stream::iter([(0, 'a'), (2, 'b'), (2, 'c'), (0, 'd'), (1, 'e'), (1, 'f')]);

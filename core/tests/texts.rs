@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use inorder::{
     CloseError, FailureKind, InOrderExt, OnFailure, OnGap, Options, Processor, RefusedKind,
-    SequenceError, SequencerOptions, StopKind,
+    SequencerOptions, StopKind,
 };
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
@@ -111,6 +111,24 @@ fn what_stopped_a_processor_says_where() {
 }
 
 #[test]
+fn a_report_has_numbers_and_no_items() {
+    let handler = async |_: Silent| pending::<Result<(), ()>>().await;
+    let (processor, driver) = Processor::new(Options::new(), handler);
+    for _ in 0..3 {
+        drop(processor.try_enqueue(Silent).ok().unwrap());
+    }
+    let mut driver = Box::pin(driver);
+    assert!(poll(&mut driver).is_pending());
+    let close = processor.abort();
+    assert!(poll(&mut driver).is_ready());
+    let report = now(close).ok().unwrap();
+    assert_eq!(
+        format!("{report:?}"),
+        "Report { released: 0, unfinished: [0], never_started: [1, 2], detached: [], lost: [] }"
+    );
+}
+
+#[test]
 fn an_offer_that_is_turned_away_says_why() {
     let kinds = [
         (RefusedKind::Full, "full: as many items as the capacity allows"),
@@ -139,17 +157,6 @@ fn numbers_that_did_not_come_are_named() {
     let kind = &error.stop().expect("it was stopped").kind;
     assert_eq!(kind.to_string(), "numbers 0 to 2 did not come");
     assert_eq!(format!("{kind:?}"), "GapTimeout(Lost { first: 0, last: 2 })");
-    let errors = [
-        (SequenceError::GapTimeout { first: 1, last: 2, key: () }, "numbers 1 to 2 did not come"),
-        (
-            SequenceError::TooFar { seq: 9, key: () },
-            "number 9 is beyond the window, and an earlier one is missing",
-        ),
-        (SequenceError::SourceRestarted { first: 4, key: () }, "the source counts from 4 anew"),
-    ];
-    for (error, said) in errors {
-        assert_eq!(error.to_string(), said);
-    }
 }
 
 #[test]

@@ -333,14 +333,12 @@ impl Dispatcher {
             return;
         }
         self.note_settled(slot);
-        let is_before = self.is_before_cut(slot);
+        // the outcome of what runs behind a cut is fixed: nothing comes out
         match verdict {
-            Verdict::Failed if is_before && self.on_failure_of(slot) == OnFailure::Fail => {
-                self.cut_off(slot);
-            }
-            Verdict::Ok | Verdict::Failed if is_before => {}
-            Verdict::Nothing(_) if is_before => self.leave_in_turn(slot),
-            Verdict::Ok | Verdict::Failed | Verdict::Nothing(_) => self.pass(slot),
+            Verdict::Failed if self.on_failure_of(slot) == OnFailure::Fail => self.cut_off(slot),
+            Verdict::Ok | Verdict::Failed => debug_assert!(self.is_before_cut(slot)),
+            Verdict::Nothing(_) if self.is_before_cut(slot) => self.leave_in_turn(slot),
+            Verdict::Nothing(_) => self.pass(slot),
         }
     }
 

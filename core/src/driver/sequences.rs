@@ -82,6 +82,23 @@ mod tests {
         assert_eq!(sequences.key(Sequence::new(1)), "b");
     }
 
+    /// All hashes are equal: keys are told apart by equality alone.
+    #[derive(Clone, PartialEq, Eq)]
+    struct Clash(u32);
+
+    impl Hash for Clash {
+        fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+    }
+
+    #[test]
+    fn keys_with_equal_hashes_have_sequences_of_their_own() {
+        type Clashes = ByKey<fn(&()) -> Clash>;
+        let mut resequencer = Resequencer::new(SequencerOptions::new()).unwrap();
+        let mut sequences = Sequences::default();
+        let mut find = |n| sequences.find::<Clashes, ()>(Clash(n), &mut resequencer).number();
+        assert_eq!([7, 8, 7, 9, 8].map(&mut find), [0, 1, 0, 2, 1]);
+    }
+
     #[test]
     fn without_keys_there_is_one_sequence() {
         let mut resequencer = Resequencer::new(SequencerOptions::new()).unwrap();

@@ -361,3 +361,36 @@ impl<T, R, E, Q: Eq + Hash, I> fmt::Debug for Close<T, R, E, Q, I> {
         f.debug_struct("Close").field("waiter", &self.waiter).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_no_more_is_not_kept() {
+        let mut waiters = Waiters::default();
+        let (first, second) = (waiters.join(1), waiters.join(1));
+        assert!(waiters.forget(&first).is_some() && waiters.forget(&first).is_none());
+        assert!(waiters.forget(&second).is_some() && waiters.is_empty());
+        for _ in 0..3 {
+            drop(waiters.close());
+        }
+        assert_eq!(waiters.closing.len(), 1, "the one before is forgotten by the next");
+    }
+
+    #[test]
+    fn each_is_told_in_its_turn() {
+        let mut waiters = Waiters::default();
+        let all = [1, 3, 3].map(|until| waiters.join(until));
+        let end = waiters.close();
+        let mut tell = |oldest, is_over| {
+            let mut told = Vec::new();
+            waiters.tell(oldest, is_over, &mut told);
+            told.len()
+        };
+        assert_eq!([tell(Some(0), false), tell(Some(1), false), tell(Some(2), false)], [0, 1, 0]);
+        assert_eq!([tell(Some(3), false), tell(None, false), tell(None, true)], [2, 0, 1]);
+        let is_told = |waiter: &Arc<Waiter>| waiter.is_told.load(Ordering::Acquire);
+        assert!(all.iter().all(is_told) && is_told(&end));
+    }
+}

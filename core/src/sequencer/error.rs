@@ -76,3 +76,31 @@ impl<K> fmt::Display for SequenceError<K> {
 }
 
 impl<K: fmt::Debug> core::error::Error for SequenceError<K> {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn each_says_what_is_wrong_with_the_numbers() {
+        let errors = [
+            (
+                SequenceError::GapTimeout { first: 1, last: 2, key: "a" },
+                "numbers 1 to 2 did not come",
+            ),
+            (
+                SequenceError::TooFar { seq: 9, key: "a" },
+                "number 9 is beyond the window, and an earlier one is missing",
+            ),
+            (
+                SequenceError::SourceRestarted { first: 4, key: "a" },
+                "the source counts from 4 anew",
+            ),
+        ];
+        for (error, said) in errors {
+            assert_eq!(error.to_string(), said);
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! Nothing that is passed in makes the dispatcher, the sequencer or the buffer panic, or hang.
 
 use inorder::{
-    Dispatcher, Event, MAX_ITEMS, OnFailure, Options, Outcome, PushError, SourceOptions, Time,
+    Arrival, Dispatcher, Event, MAX_ITEMS, OnFailure, OnGap, Options, Outcome, PushError,
+    SequencerOptions, SourceOptions, Time,
 };
 
 use crate::lots::Lots;
@@ -43,8 +44,11 @@ fn all_sources_together_hold_so_many_items_and_no_more() {
     let mut d = Dispatcher::new(&options).expect("these are allowed");
     let [a, b] = [0, 1].map(|_| d.open_source(SourceOptions::new()).expect("it is open"));
     let keyed = d.open_source(SourceOptions::new().keyed(true)).expect("it is open");
+    let numbers = SequencerOptions::new().gap(OnGap::Skip);
+    let numbered = d.open_source(SourceOptions::new().sequenced_with(numbers)).expect("it is open");
+    assert!(matches!(d.push_at(now, numbered, None, 1), Ok(Arrival::Held(_))));
     let first = d.push(now, a, None).expect("there is room");
-    for _ in 1..MOST {
+    for _ in 2..MOST {
         d.push(now, b, None).expect("there is room");
     }
     assert_eq!((d.wants(a), d.is_full(a), d.is_full(b)), (0, true, true));
@@ -62,4 +66,7 @@ fn all_sources_together_hold_so_many_items_and_no_more() {
     assert!(told.contains(&Event::Room { source: b }), "{told:?}");
     assert!(d.push(now, b, None).is_ok());
     assert_eq!(d.push(now, b, None), Err(PushError::Full));
+    assert_eq!(d.push_at(now, numbered, None, 2), Err(PushError::Full));
+    assert_eq!(d.push_at(now, numbered, None, 1 << 40), Ok(Arrival::TooFar));
+    assert_eq!(d.stats(now).lost, 0, "nothing is given up for what there is no room for");
 }

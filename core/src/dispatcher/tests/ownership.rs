@@ -112,3 +112,38 @@ fn a_deadlock_of_one_generation_is_none_where_the_other_ends() {
     d.revoke(T0, source, Some(Duration::from_secs(1)));
     assert!(!d.is_deadlocked(&[item]), "it is fenced some day");
 }
+
+#[test]
+fn nothing_of_another_source_comes_out_of_one_that_is_lost() {
+    let (mut d, lost) = open(&Options::new().concurrency(4).ordered(false));
+    let kept = d.open_source(SourceOptions::new()).unwrap();
+    let items = push(&mut d, lost, 2);
+    assert_eq!(runs(&mut d), items);
+    ok(&mut d, items[0]);
+    d.fence(T0, lost);
+    let other = push(&mut d, kept, 1)[0];
+    assert_eq!(other.slot(), items[0].slot(), "it is in the place of the one that was passed");
+    assert_eq!(runs(&mut d), [other]);
+    ok(&mut d, other);
+    assert_eq!(d.poll_release(lost), None);
+    assert_eq!(take(&mut d, kept), [(0, What::Ok)]);
+}
+
+#[test]
+fn what_waits_elsewhere_is_not_lost_with_a_source() {
+    let (mut d, lost) = open(&Options::new().concurrency(2));
+    let kept = d.open_source(SourceOptions::new()).unwrap();
+    let (held, before) = (push(&mut d, lost, 1)[0], push(&mut d, kept, 1)[0]);
+    assert_eq!(runs(&mut d), [held, before]);
+    ok(&mut d, held);
+    ok(&mut d, before);
+    d.pause(T0);
+    let first = push(&mut d, kept, 1)[0];
+    assert_eq!(take(&mut d, kept), [(0, What::Ok)]);
+    let second = push(&mut d, kept, 1)[0];
+    assert_eq!(second.slot(), before.slot(), "it is where the neighbour in the line was");
+    d.fence(T0, lost);
+    assert!(d.cancel(T0, second));
+    d.unpause(T0);
+    assert_eq!(runs(&mut d), [first]);
+}

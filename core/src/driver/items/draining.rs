@@ -161,7 +161,7 @@ impl<T, R, E, Q, I> Slots for Draining<'_, T, R, E, Q, I> {
         let slot = handle.slot().index();
         let Some(item) = self.items.items.get_mut(slot) else { return };
         // what is lent is on its way, and comes back by itself
-        if item.pledge.is_none() || item.kept.is_none() && !item.is_out {
+        if item.pledge.is_none() {
             return;
         }
         let (seq, was_begun, payload) = (item.seq, item.begun > 0, item.payload.take());
