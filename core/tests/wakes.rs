@@ -4,18 +4,35 @@
 #[path = "common/hasty.rs"]
 mod hasty;
 
-use std::future::pending;
+use std::future::{Pending, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::channel::oneshot;
-use inorder::{Driver, OnFailure, Options, Processor};
+use inorder::{Clock, Driver, OnFailure, Options, Processor, Retry, Time};
 
 use hasty::Hasty;
+
+/// A clock by which no wait is ever over.
+#[derive(Clone)]
+struct Never;
+
+impl Clock for Never {
+    type Sleep = Pending<()>;
+
+    fn now(&self) -> Time {
+        Time::default()
+    }
+
+    fn sleep_until(&self, _: Time) -> Pending<()> {
+        pending()
+    }
+}
 
 /// Whether a task was woken.
 #[derive(Default)]
@@ -119,4 +136,37 @@ fn a_number_that_is_missing_is_told_at_once() {
     drop(processor.try_enqueue_at(1, ()).unwrap());
     assert!(driver.turn(), "somebody is to be told");
     assert_eq!(*gaps.lock().unwrap(), [0]);
+}
+
+#[test]
+fn what_becomes_due_without_a_start_is_looked_at() {
+    let time = Duration::from_secs(1);
+    let options = Options::new().concurrency(4).total_timeout(time).on_failure(OnFailure::HaltKey);
+    let (processor, driver) = Processor::builder(async |n: u32| Err::<(), _>(n))
+        .options(options)
+        .key(|n| n / 10)
+        .on_halt(|_| ())
+        .retry(Retry::new(1), u32::clone)
+        .clock(Never)
+        .build();
+    let mut driver = Running::new(driver);
+    assert!(driver.turn());
+    drop(processor.try_enqueue(0).unwrap());
+    assert!(driver.turn());
+    assert_eq!(processor.halted_keys(), [0]);
+    drop(processor.try_enqueue(1).unwrap());
+    assert!(driver.turn(), "it cannot start, and its time runs");
+    drop(processor.try_enqueue(2).unwrap());
+    assert!(!driver.turn(), "the timer is set for what is due before");
+    processor.abort().now_or_never();
+    assert!(driver.turn());
+    // and while nothing starts at all
+    let options = Options::new().total_timeout(time);
+    let (processor, driver) =
+        Processor::builder(async |n: u32| Ok::<_, ()>(n)).options(options).clock(Never).build();
+    let mut driver = Running::new(driver);
+    assert!(driver.turn());
+    processor.pause();
+    drop(processor.try_enqueue(0).unwrap());
+    assert!(driver.turn(), "its time runs");
 }

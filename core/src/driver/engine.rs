@@ -414,9 +414,10 @@ where
 
     /// Sets the timer, and fires what is due. True where something was.
     fn ring(&mut self, cx: &mut Context<'_>) -> bool {
-        let state = self.shared.core.lock();
+        let mut state = self.shared.core.lock();
         // without a clock, too
         let (is_due, due) = (state.is_due(), state.timeout());
+        state.look_at(due);
         drop(state);
         let rung = if is_due { due } else { self.timer.poll(due, cx) };
         let Some(due) = rung else { return false };
@@ -449,7 +450,10 @@ where
         this.attempts.register(cx.waker());
         this.letters.register(cx.waker());
         this.recover();
-        this.shared.command(this.timer.now(), &mut this.effects, |_, _, _| ());
+        this.shared.command(this.timer.now(), &mut this.effects, |state, _, _| {
+            // it does so in this poll
+            state.look_at(Some(Time::default()));
+        });
         this.effects.perform();
         this.stop_signalled();
         this.poll_woken();

@@ -248,7 +248,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         if !self.waiters.is_empty() {
             self.waiters.tell(state.oldest(), self.final_report.is_some(), &mut effects.waiters);
         }
-        effects.wakes_driver |= self.has_work(state) || state.take_due_changed();
+        effects.wakes_driver |= self.has_work(state) || state.is_due_unseen();
     }
 
     /// Whether there is something for the driver to do.

@@ -88,8 +88,8 @@ pub(super) struct State {
     drained: bool,
     /// Tickets that are waited for inside of what holds them up.
     vain: Vec<Vain>,
-    /// A number came, and now something else is due next.
-    is_due_changed: bool,
+    /// When the driver looks at the time by itself; `None`: not before it is woken.
+    looks_at: Option<Time>,
 }
 
 /// What a processor and its tickets share, whatever they are of: the state, and who drives it.
@@ -144,7 +144,7 @@ impl State {
             room: false,
             drained: false,
             vain: Vec::new(),
-            is_due_changed: false,
+            looks_at: None,
         }
     }
 
@@ -260,10 +260,7 @@ impl State {
     }
 
     pub(super) fn push_at(&mut self, lane: Option<Lane>, seq: Seq) -> Result<Arrival, PushError> {
-        let before = self.timeout();
-        let answer = self.dispatcher.push_at(self.now, self.source, lane, seq);
-        self.is_due_changed |= self.timeout() != before;
-        answer
+        self.dispatcher.push_at(self.now, self.source, lane, seq)
     }
 
     pub(super) fn refuse(&mut self) {
@@ -402,9 +399,14 @@ impl State {
         self.dispatcher.poll_release(self.source)
     }
 
-    /// Whether the driver is to look when it is to be woken; asked once.
-    pub(super) fn take_due_changed(&mut self) -> bool {
-        mem::take(&mut self.is_due_changed)
+    /// Whether something is due before the driver looks at the time by itself.
+    pub(super) fn is_due_unseen(&self) -> bool {
+        self.timeout().is_some_and(|due| self.looks_at.is_none_or(|at| due < at))
+    }
+
+    /// The driver looks at the time then, and before that where it is woken.
+    pub(super) fn look_at(&mut self, time: Option<Time>) {
+        self.looks_at = time;
     }
 
     /// Whether something is due at the time that was set last.
