@@ -174,6 +174,7 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
+    use crate::rounds::unless_interpreted;
 
     #[test]
     fn texts_are_those_of_the_published_encoding() {
@@ -209,7 +210,7 @@ mod tests {
     fn each_value_has_a_character_of_one_unit_and_of_its_own() {
         let mut seen = BTreeSet::new();
         for (ranges, bits) in [(&WIDE[..], WIDE_BITS), (&NARROW[..], NARROW_BITS)] {
-            for number in 0..1 << bits {
+            for number in (0..1 << bits).step_by(unless_interpreted(1, 101)) {
                 let c = character(ranges, number).expect("each value has one");
                 assert_eq!((c.len_utf16(), value(ranges, c)), (1, Some(number)));
                 assert!(c.is_alphanumeric() || !(c.is_whitespace() || c.is_control()), "{c:?}");
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn lengths_are_known_beforehand() {
-        for n in 0..200 {
+        for n in (0..200).step_by(unless_interpreted(1, 17)) {
             let units = encode(&alloc::vec![0xA5; n]).encode_utf16().count();
             assert_eq!(units, units_of(n));
             // n bytes fit, and one more would not where it takes another unit

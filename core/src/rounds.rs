@@ -9,3 +9,8 @@ pub(crate) fn rounds(usual: u64) -> u64 {
     };
     (usual * percent / 100).max(1)
 }
+
+/// A smaller number in place of the usual one where every step is interpreted.
+pub(crate) fn unless_interpreted(usual: usize, interpreted: usize) -> usize {
+    if cfg!(miri) { interpreted } else { usual }
+}

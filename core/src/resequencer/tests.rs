@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
-use crate::rounds::rounds;
+use crate::rounds::{rounds, unless_interpreted};
 use crate::sequencer::{OnGap, OnRestart};
 
 const T0: Time = Time::from_micros(0);
@@ -296,7 +296,7 @@ fn random_arrivals_come_out_as_of_a_sequencer_for_each_key() {
         let lane = || Some(Sequencer::new(options).unwrap());
         let mut model = Model { lanes: (0..keys).map(|_| lane()).collect(), ..Model::default() };
         let (mut now, mut before) = (0, alloc::vec![0; keys as usize]);
-        for payload in 0..300 {
+        for payload in 0..unless_interpreted(300, 40) as u64 {
             let key = below(u64::from(keys)) as u32;
             if below(8) == 0 {
                 now += below(20);

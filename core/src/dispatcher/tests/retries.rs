@@ -48,7 +48,7 @@ fn what_is_known_of_a_failure_does_not_pass_on_to_the_next_in_its_slot() {
 #[test]
 fn many_in_a_row_are_handed_over_in_one_drain() {
     // deep enough for the stack to end, were each handed over from the one before
-    const MANY: usize = if cfg!(miri) { 1_000 } else { 100_000 };
+    const MANY: usize = if cfg!(miri) { 200 } else { 100_000 };
     for concurrency in [1, 2] {
         let options = Options::new().concurrency(concurrency).capacity(MANY);
         let (mut d, source) = open(&options.on_failure(OnFailure::DeadLetter));
@@ -199,7 +199,7 @@ fn nothing_is_aside_when_all_that_was_is_done() {
     assert_eq!(d.complete(T0, item, 1, Outcome::RETRY), Completion::Retrying);
     assert_eq!(d.aside, 1);
     d.handle_timeout(at(1));
-    assert_eq!((runs(&mut d), d.aside), (vec![item], 0));
+    assert_eq!((runs(&mut d), d.aside), (Vec::from([item]), 0));
     assert_eq!(d.complete(at(1), item, 2, Outcome::FAILED), Completion::Settled);
     let run = d.poll_dispatch().unwrap();
     assert_eq!((run.kind(), d.aside), (RunKind::HandOver, 1));
