@@ -3,13 +3,18 @@
 
 ROUNDS ?= 10
 MODEL_STEPS ?= 100000000
-STATES_DEPTH ?= 9
+STATES_DEPTH ?= 12
 PREEMPTIONS ?= 3
 FUZZ_SECONDS ?= 900
 MUTANT_MODULES ?=
 
 TOOLS := $(CURDIR)/target/tools
 FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
+# what a longer input shows a shorter one does, too, and much sooner: a model looks through plain lists at each step
+FUZZ_LENGTH_checkpoint = 80
+FUZZ_LENGTH_dispatcher = 2000
+FUZZ_LENGTH_sequencer = 800
+FUZZ_LENGTH_watermark = 400
 SOAKS := soak-tests soak-model soak-states soak-loom soak-fuzz soak-miri soak-mutants
 
 ## To wear it out
@@ -23,7 +28,7 @@ soak-tests: setup ## the test suites over and over (ROUNDS=10), each round with 
 soak-model: ## the core against the naive models (MODEL_STEPS=100000000)
 	INORDER_MODEL_STEPS=$(MODEL_STEPS) cargo test --release -q -p inorder --all-features --test model --test watermark
 
-soak-states: ## every state that up to STATES_DEPTH=9 commands can reach: with 9 half an hour, with 12 days
+soak-states: ## every state that up to STATES_DEPTH=12 commands can reach, and goes on where it ended (target/tmp)
 	INORDER_EXHAUSTIVE_DEPTH=$(STATES_DEPTH) cargo test --release -q -p inorder --test exhaustive -- --ignored --nocapture
 
 soak-loom: ## every interleaving with so many switches that no thread asked for (PREEMPTIONS=3)
@@ -33,9 +38,9 @@ soak-loom: ## every interleaving with so many switches that no thread asked for 
 soak-fuzz: ## every fuzz target (FUZZ_SECONDS=900 each), where there is a nightly compiler
 	@if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then \
 		test -x $(TOOLS)/bin/cargo-fuzz || cargo install -q --locked --root $(TOOLS) cargo-fuzz --version 0.13.2; \
-		for target in $(FUZZ_TARGETS); do \
-			(cd core && PATH=$(TOOLS)/bin:$$PATH cargo +nightly fuzz run $$target -- \
-				-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1) || exit 1; \
+		for run in $(foreach target,$(FUZZ_TARGETS),$(target):$(or $(FUZZ_LENGTH_$(target)),1000)); do \
+			(cd core && PATH=$(TOOLS)/bin:$$PATH cargo +nightly fuzz run $${run%:*} -- \
+				-max_len=$${run#*:} -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1) || exit 1; \
 		done; \
 	else echo 'there is no nightly compiler: fuzzing is skipped'; fi
 

@@ -97,10 +97,9 @@ impl Dispatcher {
         (owner != NIL).then_some(owner)
     }
 
-    /// How many lanes were numbered, and how many of each came early.
-    pub(super) fn early_in_lanes(&self) -> impl Iterator<Item = (Lane, u32)> + '_ {
-        let numbers = (0..).map_while(Lane::new);
-        numbers.zip(&self.lanes.lanes).map(|(lane, state)| (lane, state.early))
+    /// How many items of a lane came early.
+    pub(super) fn early_in(&self, lane: Lane) -> u32 {
+        self.lanes.lanes.get(lane.number() as usize).map_or(0, |state| state.early)
     }
 
     /// The items that wait behind the owner of a lane.

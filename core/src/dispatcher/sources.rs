@@ -286,10 +286,11 @@ impl Sources {
         state.progress.as_deref().filter(|progress| progress.is_of(source))
     }
 
-    /// All there ever were, open or not, and the place of each among them by its last start.
+    /// Those that are open, the place of each among them by its last start, and whether its head may start.
     pub(super) fn by_last_start(&self) -> impl Iterator<Item = (&SourceState, usize, bool)> + '_ {
-        self.sources.iter().map(|source| {
-            let before = self.sources.iter().filter(|other| other.last_start < source.last_start);
+        let open = || self.sources.iter().filter(|source| source.is_open());
+        open().map(move |source| {
+            let before = open().filter(|other| other.last_start < source.last_start);
             (source, before.count(), source.in_heads)
         })
     }

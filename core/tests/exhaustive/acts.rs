@@ -115,35 +115,38 @@ fn offers(setup: &Setup, world: &World, acts: &mut Vec<Act>) {
 
 fn extras(setup: &Setup, world: &World, acts: &mut Vec<Act>) {
     let seen = &world.seen;
-    match setup.extra {
-        Extra::Stops => {
-            let inside = |item: &usize| !seen.items[*item].has_left;
-            acts.extend((0..seen.items.len()).filter(inside).map(|item| Act::Cancel { item }));
-            if !world.dispatcher.is_drained() {
-                acts.extend([None, Some(0), Some(2)].map(|timeout| Act::Close { timeout }));
+    // of one that is drained nothing is known any more, which is looked at apart
+    let is_there = |source: &usize| !seen.sources[*source].is_drained;
+    if matches!(setup.extra, Extra::Stops | Extra::Both) {
+        let items = (0..seen.items.len()).filter(|item| seen.may_be_cancelled(&seen.items[*item]));
+        acts.extend(items.map(|item| Act::Cancel { item }));
+        if !seen.is_closed {
+            acts.push(Act::Close { timeout: None });
+        }
+        if !seen.is_stopped() {
+            acts.extend([Some(0), Some(2)].map(|timeout| Act::Close { timeout }));
+        }
+    }
+    if matches!(setup.extra, Extra::Losses | Extra::Both) {
+        for source in (0..world.sources.len()).filter(is_there) {
+            if !seen.sources[source].revoked {
+                acts.push(Act::Revoke { source });
+            }
+            if !seen.sources[source].fenced {
+                acts.push(Act::Fence { source });
             }
         }
-        Extra::Losses => {
-            for source in 0..world.sources.len() {
-                if !seen.sources[source].revoked {
-                    acts.push(Act::Revoke { source });
-                }
-                if !seen.sources[source].fenced {
-                    acts.push(Act::Fence { source });
-                }
+    }
+    if setup.extra == Extra::Rest {
+        for source in (0..world.sources.len()).filter(is_there) {
+            let taking = !seen.sources[source].taking;
+            acts.push(Act::Taking { source, taking });
+            if !seen.sources[source].ended {
+                acts.push(Act::End { source });
             }
         }
-        Extra::Rest => {
-            for source in 0..world.sources.len() {
-                let taking = !seen.sources[source].taking;
-                acts.push(Act::Taking { source, taking });
-                if !seen.sources[source].ended {
-                    acts.push(Act::End { source });
-                }
-            }
-            let lent = |item: &usize| seen.items[*item].is_lent && !seen.items[*item].has_left;
-            acts.extend((0..seen.items.len()).filter(lent).map(|item| Act::Undelivered { item }));
-            acts.push(Act::Pause { paused: !seen.paused });
-        }
+        let lent = |item: &usize| seen.items[*item].is_lent && !seen.items[*item].has_left;
+        acts.extend((0..seen.items.len()).filter(lent).map(|item| Act::Undelivered { item }));
+        acts.push(Act::Pause { paused: !seen.paused });
     }
 }

@@ -1,5 +1,6 @@
 //! A dispatcher with the driver that it has: gives commands, drains, and notes what it sees.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use inorder::{Dispatcher, Lane, PushError, Source, SourceOptions, Time};
@@ -8,33 +9,33 @@ use crate::acts::Act;
 use crate::seen::{Checked, Seen, holds};
 use crate::setups::{Setup, UNIT};
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) seen: Seen,
     pub(crate) now: Time,
-    pub(crate) sources: Vec<Source>,
-    pub(crate) path: Vec<Act>,
+    pub(crate) sources: Rc<[Source]>,
 }
 
 impl World {
     pub(crate) fn new(setup: &Setup) -> Self {
         let mut dispatcher = Dispatcher::new(&setup.config.options()).expect("it is allowed");
         let options = SourceOptions::new().keyed(true).acknowledged(true);
-        let sources: Vec<Source> = (0..setup.sources)
+        let sources: Rc<[Source]> = (0..setup.sources)
             .map(|_| dispatcher.open_source(options).expect("it is open"))
             .collect();
         let seen = Seen::new(setup.config, sources.len());
-        Self { dispatcher, seen, now: Time::default(), sources, path: Vec::new() }
+        Self { dispatcher, seen, now: Time::default(), sources }
     }
 
     /// What the future depends on, and what was promised of it.
-    pub(crate) fn key(&self) -> (Vec<u64>, Vec<u8>) {
-        (self.dispatcher.canonical(), self.seen.key())
+    pub(crate) fn form(&self) -> Vec<u64> {
+        let (mut form, lanes) = self.dispatcher.canonical();
+        self.seen.add_to(&mut form, &lanes);
+        form
     }
 
     pub(crate) fn apply(&mut self, act: Act) -> Checked {
-        self.path.push(act);
         let now = self.now;
         match act {
             Act::Push { source, lane } => self.push(source, lane)?,
@@ -98,7 +99,7 @@ impl World {
             }
             Act::Close { timeout } => {
                 let timeout = timeout.map(|units| Duration::from_micros(units * UNIT));
-                self.seen.closed(timeout.is_some());
+                self.seen.closed(timeout);
                 self.dispatcher.close(now, timeout);
             }
             Act::Due => {

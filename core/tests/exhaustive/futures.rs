@@ -1,22 +1,93 @@
 //! What must be possible from every state: to work until nothing is left, and to stop. Old handles change nothing.
 
+use std::time::Duration;
+
 use inorder::{Completion, Outcome, Resume, RunKind};
 
 use crate::acts::Act;
 use crate::driver::World;
-use crate::known::Life;
+use crate::known::{Known, Life};
+use crate::prints::{Prints, print_of};
 use crate::seen::{Checked, holds};
 
-pub(crate) fn check(world: &World) -> Checked {
-    is_deaf_to_the_past(world)?;
-    can_end(world.clone()).map_err(|error| format!("working on: {error}"))?;
-    can_stop(world.clone()).map_err(|error| format!("stopping: {error}"))
+/// More steps than any state is away from its end.
+const MOST_STEPS: usize = 300;
+
+/// Of which states it is known that they come to an end. What one comes through on its way is not walked again.
+#[derive(Default)]
+pub(crate) struct Futures {
+    ending: Prints,
+    stopping: Prints,
 }
 
-/// Ends of attempts that are over, and handles of items that left, change nothing that decides anything.
-fn is_deaf_to_the_past(world: &World) -> Checked {
-    let (mut other, before) = (world.dispatcher.clone(), world.dispatcher.canonical());
-    let now = world.now;
+impl Futures {
+    /// `form` is that of the world.
+    pub(crate) fn check(&mut self, mut world: World, form: &[u64]) -> Checked {
+        is_deaf_to_the_past(&mut world, form)?;
+        self.can_end(world.clone()).map_err(|error| format!("working on: {error}"))?;
+        self.can_stop(world).map_err(|error| format!("stopping: {error}"))
+    }
+
+    /// Works, resumes, waits and takes until nothing is left.
+    fn can_end(&mut self, mut world: World) -> Checked {
+        if world.seen.paused {
+            world.apply(Act::Pause { paused: false })?;
+        }
+        for source in 0..world.sources.len() {
+            if !world.seen.sources[source].ended {
+                world.apply(Act::End { source })?;
+            }
+        }
+        for _ in 0..MOST_STEPS {
+            if !self.ending.insert(print_of(&world.form())) {
+                return Ok(());
+            }
+            let is_gone = |known: &Known| known.has_left && !matches!(known.life, Life::Running(_));
+            if world.seen.items.iter().all(is_gone) {
+                holds(world.dispatcher.is_empty(), "what has left is forgotten")?;
+                return world.check();
+            }
+            let act = next_to_end(&world);
+            world.apply(act)?;
+        }
+        Err("broken: every item leaves".into())
+    }
+
+    /// Stops at once: handlers that are deaf are reported, and all is over.
+    fn can_stop(&mut self, mut world: World) -> Checked {
+        world.apply(Act::Close { timeout: Some(0) })?;
+        if !self.stopping.insert(print_of(&world.form())) {
+            return Ok(());
+        }
+        let runs =
+            |world: &World, item: usize| matches!(world.seen.items[item].life, Life::Running(_));
+        for known in &world.seen.items {
+            let is_running =
+                matches!(known.life, Life::Running(RunKind::Handler | RunKind::HandOver));
+            holds(known.has_left || is_running, "only what runs is waited for")?;
+        }
+        for _ in 0..MOST_STEPS {
+            if world.dispatcher.poll_timeout().is_none() {
+                break;
+            }
+            world.apply(Act::Due)?;
+        }
+        holds(world.dispatcher.is_drained(), "a stop is over after the grace")?;
+        holds(world.dispatcher.poll_timeout().is_none(), "nothing is due when all is over")?;
+        holds(world.seen.items.iter().all(|known| known.has_left), "every item is reported")?;
+        for item in 0..world.seen.items.len() {
+            if runs(&world, item) {
+                world.apply(Act::Complete { item, outcome: Outcome::Ok })?;
+            }
+        }
+        holds(world.dispatcher.is_empty(), "nothing is kept after the end")
+    }
+}
+
+/// Ends of attempts that are over, handles of items that left, cancels of what is settled, a second close, and what is
+/// said of sources that are drained, change nothing that decides anything.
+fn is_deaf_to_the_past(world: &mut World, form: &[u64]) -> Checked {
+    let (other, now) = (&mut world.dispatcher, world.now);
     for known in &world.seen.items {
         let runs = matches!(known.life, Life::Running(_));
         let attempts = [known.attempt.wrapping_sub(1), known.attempt, known.attempt + 1];
@@ -27,6 +98,9 @@ fn is_deaf_to_the_past(world: &World) -> Checked {
             let how = other.complete(now, known.handle, attempt, Outcome::Ok);
             holds(how == Completion::Stale, "an old end is stale")?;
         }
+        if !known.has_left && !world.seen.may_be_cancelled(known) {
+            other.cancel(now, known.handle);
+        }
         if known.has_left {
             holds(!other.cancel(now, known.handle) || runs, "an old handle is stale")?;
         }
@@ -35,61 +109,37 @@ fn is_deaf_to_the_past(world: &World) -> Checked {
             holds(!other.undelivered(now, known.handle), "what is not lent is not undelivered")?;
         }
     }
-    holds(other.canonical() == before, "old handles and attempts change nothing")
+    for (part, id) in world.seen.sources.iter().zip(world.sources.iter()) {
+        if part.is_drained {
+            other.end(now, *id);
+            other.taking(now, *id, !part.taking);
+            other.revoke(now, *id, None);
+            other.fence(now, *id);
+            holds(other.push(now, *id, None).is_err(), "a drained source accepts nothing")?;
+        }
+    }
+    if world.seen.is_closed {
+        other.close(now, None);
+    }
+    if world.seen.is_stopped() {
+        other.close(now, Some(Duration::ZERO));
+    }
+    holds(world.form() == form, "what is over changes nothing")
 }
 
-/// Works, resumes, waits and takes until nothing is left.
-fn can_end(mut world: World) -> Checked {
-    world.apply(Act::Pause { paused: false })?;
-    for source in 0..world.sources.len() {
-        world.apply(Act::End { source })?;
-    }
-    for _ in 0..24 {
-        for item in 0..world.seen.items.len() {
-            let known = &world.seen.items[item];
-            if known.is_lent && !known.has_left {
-                world.apply(Act::Released { item })?;
-            }
-            if matches!(world.seen.items[item].life, Life::Running(_)) {
-                world.apply(Act::Complete { item, outcome: Outcome::Ok })?;
-            }
+/// What brings it nearer to the end.
+fn next_to_end(world: &World) -> Act {
+    for (item, known) in world.seen.items.iter().enumerate() {
+        if known.is_lent && !known.has_left {
+            return Act::Released { item };
         }
-        let lanes: Vec<_> = world.dispatcher.halted_lanes().collect();
-        for lane in lanes {
-            world.apply(Act::Resume { lane, how: Resume::Skip })?;
-        }
-        for source in 0..world.sources.len() {
-            if world.dispatcher.can_lend(world.sources[source]) {
-                world.apply(Act::Lend { source })?;
-            }
-        }
-        if world.seen.items.iter().all(|known| known.has_left) {
-            holds(world.dispatcher.is_empty(), "what has left is forgotten")?;
-            return world.check();
-        }
-        world.apply(Act::Due)?;
-    }
-    Err("broken: every item leaves".into())
-}
-
-/// Stops at once: handlers that are deaf are reported, and all is over.
-fn can_stop(mut world: World) -> Checked {
-    world.apply(Act::Close { timeout: Some(0) })?;
-    let runs = |world: &World, item: usize| matches!(world.seen.items[item].life, Life::Running(_));
-    for known in &world.seen.items {
-        let is_running = matches!(known.life, Life::Running(RunKind::Handler | RunKind::HandOver));
-        holds(known.has_left || is_running, "only what runs is waited for")?;
-    }
-    while world.dispatcher.poll_timeout().is_some() && world.path.len() < 100 {
-        world.apply(Act::Due)?;
-    }
-    holds(world.dispatcher.is_drained(), "a stop is over after the grace")?;
-    holds(world.dispatcher.poll_timeout().is_none(), "nothing is due when all is over")?;
-    holds(world.seen.items.iter().all(|known| known.has_left), "every item is reported")?;
-    for item in 0..world.seen.items.len() {
-        if runs(&world, item) {
-            world.apply(Act::Complete { item, outcome: Outcome::Ok })?;
+        if matches!(known.life, Life::Running(_)) {
+            return Act::Complete { item, outcome: Outcome::Ok };
         }
     }
-    holds(world.dispatcher.is_empty(), "nothing is kept after the end")
+    if let Some(lane) = world.dispatcher.halted_lanes().next() {
+        return Act::Resume { lane, how: Resume::Skip };
+    }
+    let is_there = |source: &usize| world.dispatcher.can_lend(world.sources[*source]);
+    (0..world.sources.len()).find(is_there).map_or(Act::Due, |source| Act::Lend { source })
 }

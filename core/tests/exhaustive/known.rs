@@ -44,6 +44,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// Whether it is handed over, or was.
+    pub(crate) fn is_handed(&self) -> bool {
+        self.attempt > 1 << 31
+    }
+
     /// Whether it was told of something that is no timeout, or has left.
     pub(crate) fn is_given_up(&self, told: Option<Why>) -> bool {
         let is_timeout = matches!(told, Some(Why::AttemptTimeout));
@@ -67,4 +72,6 @@ pub(crate) struct Part {
     pub(crate) cut: Option<Seq>,
     /// Another source failed.
     pub(crate) given_back: bool,
+    /// Nothing of it is left, and it is forgotten.
+    pub(crate) is_drained: bool,
 }

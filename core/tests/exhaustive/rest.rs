@@ -53,7 +53,8 @@ impl Seen {
         }
         if has_slot && !(is_single && stats.handing_over + stats.backing_off > 0) {
             let is_behind = |known: &&Known| {
-                known.life == Life::Accepted && !known.has_left && self.is_held_back(known, halted)
+                let waits = known.life == Life::Accepted && !known.has_left;
+                waits && !self.is_over(known) && self.is_held_back(known, halted)
             };
             let behind = self.items.iter().filter(is_behind).count() as u64;
             holds(stats.queued <= behind, "what may start has started")?;

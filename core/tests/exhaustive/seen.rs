@@ -24,9 +24,10 @@ pub(crate) struct Seen {
     pub(crate) sources: Vec<Part>,
     pub(crate) paused: bool,
     pub(crate) is_closed: bool,
-    has_limit: bool,
+    /// When what is left is reported, where it was closed with a limit.
+    stop_due: Option<Time>,
     /// Who started last in each lane since it was idle.
-    last_in_lane: [Option<usize>; 2],
+    pub(crate) last_in_lane: [Option<usize>; 2],
     /// Items released since the last drain, which must be completed by then.
     owed: Option<usize>,
 }
@@ -40,64 +41,10 @@ impl Seen {
             sources: vec![Part::default(); sources],
             paused: false,
             is_closed: false,
-            has_limit: false,
+            stop_due: None,
             last_in_lane: [None; 2],
             owed: None,
         }
-    }
-
-    /// What of this matters for what may follow, with the items in the order of source and number.
-    pub(crate) fn key(&self) -> Vec<u8> {
-        let mut order: Vec<usize> = (0..self.items.len()).collect();
-        order.sort_by_key(|item| (self.items[*item].source, self.items[*item].seq));
-        let mut key = Vec::new();
-        for item in &order {
-            let known = &self.items[*item];
-            let life = match known.life {
-                Life::Accepted => 0,
-                Life::Running(RunKind::Handler) => 1,
-                Life::Running(RunKind::HandOver) => 2,
-                Life::Between => 3,
-                Life::Ended => 4,
-            };
-            let flags = [
-                known.started,
-                known.is_well,
-                known.is_bad,
-                known.is_cancelled,
-                known.is_expired,
-                known.is_skipped,
-                known.is_halted,
-                known.is_completed,
-                known.is_lent,
-                known.has_left,
-            ];
-            let bits = flags.iter().fold(0_u16, |bits, flag| bits << 1 | u16::from(*flag));
-            let lane = known.lane.map_or(0, |lane| lane as u8 + 1);
-            key.extend([known.source as u8, life, lane, known.tries.min(3) as u8]);
-            key.push(known.fate.map_or(0, |why| why as u8 + 1));
-            key.extend(bits.to_le_bytes());
-        }
-        for part in &self.sources {
-            let flags = [
-                part.ended,
-                part.taking,
-                part.starved,
-                part.revoked,
-                part.fenced,
-                part.stopped,
-                part.has_failed,
-                part.given_back,
-            ];
-            key.push(flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag)));
-            key.extend([part.last_out, part.cut].map(|seq| seq.map_or(0, |seq| seq as u8 + 1)));
-        }
-        key.extend([self.paused, self.is_closed, self.has_limit].map(u8::from));
-        for last in self.last_in_lane {
-            let place = last.and_then(|last| order.iter().position(|item| *item == last));
-            key.push(place.map_or(0, |place| place as u8 + 1));
-        }
-        key
     }
 
     pub(crate) fn inside(&self, source: usize) -> Vec<usize> {
@@ -118,11 +65,14 @@ impl Seen {
         }
     }
 
-    /// Whether some failure could have cut off what comes out, of the source or of all.
-    fn may_be_cut(&self) -> bool {
-        let fails =
-            |item: usize| self.items[item].is_bad && self.policy_of(item) == OnFailure::Fail;
-        (0..self.items.len()).any(fails) || self.sources.iter().any(|part| part.stopped)
+    /// Whether some failure has cut off what comes out, of the source or of all.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.sources.iter().any(|part| part.cut.is_some())
+    }
+
+    /// Whether it was closed, and the time for that is over.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop_due.is_some_and(|due| due <= self.now)
     }
 
     fn failed_for_good(&mut self, item: usize) {
@@ -163,7 +113,7 @@ impl Seen {
     pub(crate) fn may_refuse(&self, source: usize) -> Checked {
         let part = &self.sources[source];
         holds(
-            part.ended && (self.is_closed || part.revoked || self.may_be_cut()),
+            part.ended && (self.is_closed || part.revoked || self.is_cut()),
             "an open source accepts",
         )
     }
@@ -213,12 +163,18 @@ impl Seen {
         outcome: Outcome,
         is_again: bool,
     ) -> Checked {
-        let may_be_cut = self.may_be_cut();
+        let part = &self.sources[self.items[item].source];
+        let is_stopped = self.is_stopped();
+        let is_behind = self.is_behind(&self.items[item]);
+        let may_be_given_back = part.revoked || part.given_back || is_behind || is_stopped;
         let known = &mut self.items[item];
+        if known.has_left {
+            known.life = Life::Ended;
+            return holds(how == Completion::Ignored, "an end of what was reported is ignored");
+        }
         let is_handler = known.life == Life::Running(RunKind::Handler);
         let told = known.fate.take();
         let expected = match (told, outcome) {
-            _ if known.has_left => Completion::Ignored,
             (Some(_), _) => Completion::Ignored,
             (None, Outcome::Ok) => Completion::Settled,
             (None, _) if !is_handler || is_again => Completion::Retrying,
@@ -232,8 +188,6 @@ impl Seen {
         let due = retry.map(|retry| self.now.after(Duration::from_micros(retry.initial)));
         let due = due.filter(|due| known.deadline.is_none_or(|deadline| *due < deadline));
         holds(due.is_some() || !is_again, "only what may be is tried again")?;
-        let is_stopping = self.is_closed && self.has_limit;
-        let may_be_given_back = self.sources[known.source].revoked || may_be_cut || is_stopping;
         holds(
             due.is_none() || is_again || may_be_given_back || known.is_given_up(told),
             "what may be tried again is",
@@ -241,12 +195,14 @@ impl Seen {
         let is_over = !is_again && how != Completion::Retrying;
         known.life = if is_over { Life::Ended } else { Life::Between };
         known.is_well = how == Completion::Settled && outcome == Outcome::Ok;
+        // what was tried again and went well has not failed
+        known.is_bad &= !(known.is_well && is_handler);
         known.is_bad |= outcome != Outcome::Ok || is_timeout;
         known.is_cancelled |= told.is_some() && !is_timeout;
         known.due = due.filter(|_| is_again);
         let has_failed = how == Completion::Settled && outcome != Outcome::Ok || is_timeout;
         // what may be tried again is handed back instead where its source was revoked
-        if has_failed && is_handler && due.is_none() && !is_stopping {
+        if has_failed && is_handler && due.is_none() && !is_stopped {
             self.failed_for_good(item);
         }
         Ok(())
@@ -337,12 +293,27 @@ impl Seen {
         }
     }
 
-    pub(crate) fn closed(&mut self, has_limit: bool) {
+    pub(crate) fn closed(&mut self, limit: Option<Duration>) {
+        // one that was handed back does not hold its lane any more
+        let is_halted = |known: &&Known| known.is_halted && !self.is_over(known);
+        let halted = self.items.iter().filter(is_halted).filter_map(|known| known.lane);
+        for lane in halted.collect::<Vec<_>>() {
+            self.give_up_behind(lane);
+        }
         self.is_closed = true;
-        self.has_limit |= has_limit;
+        let due = limit.map(|limit| self.now.after(limit));
+        self.stop_due = self.stop_due.into_iter().chain(due).min();
         self.paused = false;
         for part in &mut self.sources {
             part.ended = true;
+        }
+    }
+
+    /// What waits in a lane that is halted is settled when all is closed.
+    fn give_up_behind(&mut self, lane: u32) {
+        let waits = |known: &&mut Known| known.lane == Some(lane) && known.life == Life::Accepted;
+        for known in self.items.iter_mut().filter(waits) {
+            known.life = Life::Ended;
         }
     }
 
@@ -423,10 +394,12 @@ impl Seen {
             }
             Event::Expired { handle } => {
                 let item = self.find(handle)?;
+                let policies = [OnFailure::DeadLetter, OnFailure::HaltKey];
+                let goes_on = policies.contains(&self.policy_of(item));
                 let known = &mut self.items[item];
                 holds(!matches!(known.life, Life::Running(_)), "what runs is signalled instead")?;
                 (known.is_expired, known.is_bad, known.due) = (true, true, None);
-                if known.life == Life::Between {
+                if known.life == Life::Between || !goes_on {
                     known.life = Life::Ended;
                 }
                 self.failed_for_good(item);
@@ -440,8 +413,12 @@ impl Seen {
                     known.is_halted = false;
                 }
                 let known = &mut self.items[item];
-                known.is_halted = true;
+                holds(!matches!(known.life, Life::Running(_)), "what halts its lane has ended")?;
+                (known.is_halted, known.life) = (true, Life::Ended);
                 holds(known.is_bad && known.lane.is_some(), "what halts its lane failed")?;
+                if let Some(lane) = lane.filter(|_| self.is_closed) {
+                    self.give_up_behind(lane);
+                }
                 holds(self.config.policy == OnFailure::HaltKey, "lanes halt where asked for")
             }
             Event::Completed { handle } => {
@@ -453,7 +430,7 @@ impl Seen {
                 self.passed(item, why)
             }
             Event::Left { handle, .. } => {
-                holds(self.is_closed && self.has_limit, "only a stop leaves something")?;
+                holds(self.is_stopped(), "only a stop leaves something")?;
                 let item = self.find(handle)?;
                 self.left(item)
             }
@@ -470,7 +447,8 @@ impl Seen {
                 Ok(())
             }
             Event::Drained { source } => {
-                self.sources[place(source)].ended = true;
+                let part = &mut self.sources[place(source)];
+                (part.ended, part.is_drained) = (true, true);
                 holds(self.inside(place(source)).is_empty(), "a drained source is empty")
             }
             other @ (Event::Lost { .. } | _) => Err(format!("broken: {other:?}")),
@@ -495,20 +473,15 @@ impl Seen {
         let part = &self.sources[known.source];
         holds(!matches!(known.life, Life::Running(_)), "what is passed has ended")?;
         let is_handed = known.attempt > 1 << 31 && known.is_well;
-        let is_lower = |other: &Known| {
-            other.source == known.source
-                && other.is_bad
-                && (other.seq < known.seq || !self.config.ordered)
-        };
         let is_right = match why {
             Why::Cancelled => known.is_cancelled,
-            Why::Failure => part.stopped || self.items.iter().any(is_lower) && self.may_be_cut(),
+            Why::Failure => self.is_behind(known),
             Why::Skipped => {
                 known.is_skipped || self.config.policy == OnFailure::Skip && known.is_bad
             }
             Why::DeadLettered => is_handed,
             Why::KeyHalted => self.is_closed && self.config.policy == OnFailure::HaltKey,
-            Why::HandedBack => !known.is_well && (part.revoked || self.may_be_cut()),
+            Why::HandedBack => !known.is_well && (part.revoked || part.given_back),
             Why::Fenced => part.fenced || part.revoked,
             other @ (Why::Closed | Why::AttemptTimeout | Why::DeadlineExceeded | _) => {
                 return Err(format!("broken: passed because of {other:?}"));
@@ -517,7 +490,7 @@ impl Seen {
         holds(is_right, "what is passed has a reason")?;
         let is_done = matches!(why, Why::Skipped | Why::DeadLettered);
         holds(
-            known.is_completed || !is_done || part.fenced || self.may_be_cut(),
+            known.is_completed || !is_done || part.fenced || self.is_cut(),
             "what is skipped or handed over is completed",
         )?;
         if why == Why::Fenced {

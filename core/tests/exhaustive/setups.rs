@@ -26,6 +26,8 @@ pub(crate) enum Extra {
     Stops,
     /// revoke, fence
     Losses,
+    /// all of these
+    Both,
     /// end, pause, a failed delivery, whether results are taken
     Rest,
 }
@@ -56,26 +58,39 @@ impl Size {
     /// How many items there are, and the most commands in a row.
     fn of(self, extra: Extra) -> (usize, usize) {
         match (self, extra) {
-            (Self::Small, Extra::Stops | Extra::Losses) => (2, 6),
+            (Self::Small, Extra::Stops | Extra::Losses | Extra::Both) => (2, 6),
             (Self::Small, Extra::Rest) => (2, 5),
-            (Self::Whole, Extra::Stops | Extra::Losses) => (3, environment(12)),
-            // these undo each other, so that there is no end of them
-            (Self::Whole, Extra::Rest) => (2, environment(12)),
+            (Self::Whole, _) => (3, environment("INORDER_EXHAUSTIVE_DEPTH", 12)),
+        }
+    }
+
+    /// What there is beyond offers, ends, results and time: all at once where there is time for that.
+    fn extras(self) -> &'static [Extra] {
+        match self {
+            Self::Small => &[Extra::Stops, Extra::Losses, Extra::Rest],
+            Self::Whole => &[Extra::Both, Extra::Rest],
         }
     }
 }
 
-fn environment(depth: usize) -> usize {
-    let text = std::env::var("INORDER_EXHAUSTIVE_DEPTH").ok();
-    text.map_or(depth, |text| text.parse().expect("INORDER_EXHAUSTIVE_DEPTH is a number"))
+pub(crate) fn environment(name: &str, default: usize) -> usize {
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// All setups of a policy. With three items a capacity of 4 is never reached, nor is one of 3 exceeded.
+/// Setups for looking at whether states that are taken for the same are.
+pub(crate) fn alike(policy: OnFailure, depth: usize) -> impl Iterator<Item = Setup> {
+    let mut setups = of(policy, Size::Whole);
+    setups.retain(|setup| setup.config.capacity == 2 && setup.config.concurrency == 2);
+    setups.into_iter().map(move |setup| Setup { depth, ..setup })
+}
+
+/// All setups of a policy. Three items never exceed a capacity of 3, so that 4 would be the same.
 pub(crate) fn of(policy: OnFailure, size: Size) -> Vec<Setup> {
-    let capacities: &[usize] = if size == Size::Whole { &[2, 3, 4] } else { &[2] };
+    let capacities: &[usize] = if size == Size::Whole { &[2, 3] } else { &[2] };
     let orders: &[bool] = if size == Size::Whole { &[true, false] } else { &[true] };
     let mut setups = Vec::new();
-    for extra in [Extra::Stops, Extra::Losses, Extra::Rest] {
+    for extra in size.extras().iter().copied() {
         for ordered in orders.iter().copied() {
             for concurrency in [1, 2] {
                 for capacity in capacities.iter().copied() {
