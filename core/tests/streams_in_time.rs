@@ -5,14 +5,16 @@
 mod by_hand;
 
 use std::cell::Cell;
-use std::future::{pending, ready};
+use std::future::{Ready, pending, ready};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::stream::{self, Stream};
+use futures::executor::block_on;
+use futures::stream::{self, Stream, StreamExt};
 use futures::task::noop_waker_ref;
-use inorder::{FailureKind, InOrderExt, OnFailure, Options, Retry};
+use inorder::{Clock, FailureKind, InOrderExt, OnFailure, Options, Retry, Time};
 
 use by_hand::ByHand;
 
@@ -61,4 +63,36 @@ fn results_at_hand_do_not_keep_a_timeout_waiting() {
     let at = seen.iter().position(Result::is_err).expect("its time was over");
     assert_eq!((at, seen[at].as_ref().unwrap_err().seq), (2, 0));
     assert_eq!(seen[at].as_ref().unwrap_err().kind, FailureKind::AttemptTimeout);
+}
+
+/// A clock that wakes far too late.
+#[derive(Clone, Default)]
+struct Late(Rc<Cell<u64>>);
+
+impl Clock for Late {
+    type Sleep = Ready<()>;
+
+    fn now(&self) -> Time {
+        Time::from_micros(self.0.get())
+    }
+
+    fn sleep_until(&self, deadline: Time) -> Ready<()> {
+        self.0.set(deadline.as_micros() + 1_000_000);
+        ready(())
+    }
+}
+
+#[test]
+fn each_attempt_is_called_however_late_it_is() {
+    let calls = Cell::new(0);
+    let handler = |_: u32| {
+        calls.set(calls.get() + 1);
+        pending::<Result<(), ()>>()
+    };
+    let options = Options::new().timeout(STEP).on_failure(OnFailure::Emit);
+    let results = stream::iter(0..2).in_order(options, handler).clock(Late::default());
+    let results = results.retry(Retry::new(3).initial(STEP).jitter(false), u32::clone);
+    let failures: Vec<_> = block_on(results.collect());
+    assert_eq!(failures.len(), 2);
+    assert_eq!(calls.get(), 6, "three attempts of each");
 }

@@ -221,13 +221,15 @@ where
         let work = this.work;
         work.recover();
         work.look_at_the_clock();
+        // what has started is called first, however late that is
+        let is_all_begun = C::HAS_TIME && !work.state.has_runs();
         if work.attempts.any_woken() {
             work.poll_woken(&outcome);
         }
         if work.post.any_woken() {
             work.poll_letters();
         }
-        if C::HAS_TIME && work.state.is_due() {
+        if is_all_begun && work.state.is_due() {
             // here, too: while results are at hand it does not come to where it waits
             work.fire_due();
         }
@@ -241,11 +243,11 @@ where
                             return Poll::Ready(Some(release));
                         }
                     }
-                    Ended::AtOnce | Ended::Later => {}
-                    Ended::InVain => {
+                    Ended::InVain if !work.must_begin() => {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
+                    Ended::AtOnce | Ended::InVain | Ended::Later => {}
                 }
                 continue;
             }

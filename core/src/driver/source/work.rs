@@ -164,7 +164,8 @@ impl<T, F: Future, Q, C: MaybeClock, L: Letters<T, F::Output>> Work<T, F, Q, C, 
 
     fn stop(&mut self, run: Run, why: Why) {
         let cell = self.cells.of(run.handle);
-        let is_unbegun = matches!(cell, Cell::Waiting(_) | Cell::TimedOut(..));
+        let is_unbegun =
+            matches!(cell, Cell::Waiting(_) | Cell::TimedOutKept(_) | Cell::TimedOut(..));
         // first, as a panic may come
         let left_over = if why.is_timeout() {
             self.cells.time_out(run.handle, why).map_or(Cell::Empty, Cell::Waiting)
