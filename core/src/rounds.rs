@@ -11,6 +11,6 @@ pub(crate) fn rounds(usual: u64) -> u64 {
 }
 
 /// A smaller number in place of the usual one where every step is interpreted.
-pub(crate) fn unless_interpreted(usual: usize, interpreted: usize) -> usize {
+pub(crate) const fn unless_interpreted(usual: usize, interpreted: usize) -> usize {
     if cfg!(miri) { interpreted } else { usual }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
-use crate::rounds::rounds;
+use crate::rounds::{rounds, unless_interpreted};
 
 mod model;
 
@@ -357,6 +357,8 @@ fn numbers_of_the_wire_are_told_and_unwrapped_ones_leave() {
     assert_eq!(drain(&mut s), [Item(258), Item(259)]);
 }
 
+const STEPS: usize = unless_interpreted(300, 30);
+
 /// Draws numbers from a seed.
 fn drawn(seed: u64) -> impl FnMut(u64) -> u64 {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -371,7 +373,7 @@ fn drawn(seed: u64) -> impl FnMut(u64) -> u64 {
 #[test]
 fn random_steps_agree_with_plain_lists() {
     for seed in 0..rounds(1_500) {
-        model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), 300, None);
+        model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), STEPS, None);
     }
 }
 
@@ -379,7 +381,7 @@ fn random_steps_agree_with_plain_lists() {
 fn a_run_with_wrapping_numbers_is_the_shifted_run() {
     for seed in 0..rounds(400) {
         for bits in [8, 16, 32] {
-            model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), 300, Some(bits));
+            model::compare(&alloc::format!("seed {seed}"), &mut drawn(seed), STEPS, Some(bits));
         }
     }
 }

@@ -314,7 +314,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::rounds::rounds;
+    use crate::rounds::{rounds, unless_interpreted};
 
     fn window(start: Seq, capacity: usize) -> Window {
         Window::new(SequencerOptions::new().start(start).capacity(capacity)).unwrap()
@@ -453,7 +453,7 @@ mod tests {
             let start = draw(100);
             let mut w = window(start, capacity as usize);
             let mut m = Model { in_: BTreeSet::new(), next: start, expected: start, capacity };
-            for _ in 0..400 {
+            for _ in 0..unless_interpreted(400, 60) {
                 let capacity = m.capacity;
                 match draw(20) {
                     0 if draw(3) == 0 => {

@@ -13,6 +13,10 @@ impl Prints {
         self.0.insert(print)
     }
 
+    pub(crate) fn has(&self, print: u128) -> bool {
+        self.0.contains(&print)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
