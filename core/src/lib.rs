@@ -132,9 +132,9 @@ pub mod coming_from {}
 pub mod builder {
     pub use crate::driver::{
         Answers, ByKey, ByOptionalKey, DeadLetter, Delivery, Fallible, GapCall, Gaps, Halts, Key,
-        Letters, MaybeClock, Mode, NoDelivery, NoGaps, NoHalts, NoKey, NoReceiver, Nobody,
-        OnDiscards, OnGaps, OnHalt, OnOutput, OnOutputAsync, OnResult, OnResultAsync, Plain,
-        Receipt, Receiver, SequenceKey, Told, Verdict,
+        Letters, MaybeClock, Mode, NoKey, Nobody, OnDiscards, OnGaps, OnHalt, OnOutput,
+        OnOutputAsync, OnResult, OnResultAsync, Plain, Receipt, Receiver, SequenceKey, Told,
+        Verdict,
     };
 }
 

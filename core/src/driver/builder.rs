@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use super::checkpoints::Checkpoints;
 use super::clock::{Clock, MaybeClock, NoClock};
-use super::delivery::{Answers, Delivery, NoDelivery, OnResult, OnResultAsync, deliver};
+use super::delivery::{Answers, Delivery, OnResult, OnResultAsync, deliver};
 use super::engine::{self, Driver, Engine};
 use super::failure::{Failure, FailureKind};
 use super::items::{Items, Takers};
-use super::letters::{
-    DeadLetter, Gaps, Halts, NoGaps, NoHalts, NoReceiver, OnHalt, Receipt, Receiver, hand_over,
-};
+use super::letters::{DeadLetter, Gaps, Halts, OnHalt, Receipt, Receiver, hand_over};
 use super::processor::Processor;
 use super::shared::{Abilities, Calls, KeyOf, Shared};
 use super::state::{Core, State};
+use super::told::Nobody;
 use super::trials::Trials;
 use crate::{Checkpoint, OnFailure, Options, OptionsError, Retry, SequencerOptions, SourceOptions};
 
@@ -55,10 +54,10 @@ pub struct Builder<
     Q = Infallible,
     I = (),
     C = NoClock,
-    D = NoDelivery,
-    L = NoReceiver,
-    N = NoHalts,
-    M = NoGaps,
+    D = Nobody,
+    L = Nobody,
+    N = Nobody,
+    M = Nobody,
 > {
     pub(super) plan: Plan<T, R, E, H>,
     asks: Calls<T, Q, I>,
@@ -98,10 +97,10 @@ impl<T, R, E, H> Builder<T, R, E, H> {
         let asks = Calls { key: None, keep: |_| (), copy: |()| () };
         let hooks = Hooks {
             clock: NoClock,
-            delivery: NoDelivery,
-            receiver: NoReceiver,
-            halts: NoHalts,
-            gaps: NoGaps,
+            delivery: Nobody,
+            receiver: Nobody,
+            halts: Nobody,
+            gaps: Nobody,
         };
         Self { plan, asks, hooks }
     }

@@ -13,6 +13,7 @@ use super::items::{Lent, LentResult};
 use super::resequence::Resequenced;
 use super::shared::Shared;
 use super::stopping::Lost;
+use super::told::Nobody;
 use crate::Time;
 
 /// What `on_result` may return: `()`, or a `Result`.
@@ -45,10 +46,6 @@ pub trait Delivery<R, E, I>: sealed::Sealed {
     ) -> impl Future<Output = Result<(), E>>;
 }
 
-/// Nobody.
-#[derive(Clone, Copy, Debug)]
-pub struct NoDelivery;
-
 /// A closure.
 #[derive(Clone, Copy)]
 pub struct OnResult<G>(pub(super) G);
@@ -65,7 +62,7 @@ pub struct OnOutput<G>(pub(super) G);
 #[derive(Clone, Copy)]
 pub struct OnOutputAsync<G>(pub(super) G);
 
-impl<R, E, I> Delivery<R, E, I> for NoDelivery {
+impl<R, E, I> Delivery<R, E, I> for Nobody {
     const IS_WANTED: bool = false;
 
     async fn call(&mut self, _: Resequenced<&Result<R, Failure<E, I>>>) -> Result<(), E> {
@@ -247,7 +244,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for () {}
     impl<E> Sealed for Result<(), E> {}
-    impl Sealed for super::NoDelivery {}
+    impl Sealed for super::Nobody {}
     impl<G> Sealed for super::OnResult<G> {}
     impl<G> Sealed for super::OnResultAsync<G> {}
     impl<G> Sealed for super::OnOutput<G> {}

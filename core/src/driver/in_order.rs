@@ -13,8 +13,9 @@ use pin_project_lite::pin_project;
 use super::clock::{Clock, MaybeClock, NoClock};
 use super::failure::{Failure, FailureKind};
 use super::key::{Key, NoKey};
-use super::letters::{DeadLetter, Letters, NoReceiver, Receipt};
+use super::letters::{DeadLetter, Letters, Receipt};
 use super::source::{Emitted, Pipeline};
+use super::told::Nobody;
 use crate::event::Why;
 use crate::{Blocked, OnFailure, Options, OptionsError, Outcome, Retry, Seq, Stats};
 
@@ -97,7 +98,7 @@ pin_project! {
         K: Key<S::Item> = NoKey,
         M = Fallible,
         C: MaybeClock = NoClock,
-        L: Letters<S::Item, <F as Future>::Output> = NoReceiver,
+        L: Letters<S::Item, <F as Future>::Output> = Nobody,
     > {
         #[pin]
         pipeline: Pipeline<S, H, F, K, C, L>,
@@ -356,11 +357,10 @@ where
 
 impl<S, H, F, K, M, C, L> FusedStream for InOrder<S, H, F, K, M, C, L>
 where
+    Self: Stream,
     S: Stream,
-    H: FnMut(S::Item) -> F,
     F: Future,
     K: Key<S::Item>,
-    M: Mode<F::Output>,
     C: MaybeClock,
     L: Letters<S::Item, F::Output>,
 {

@@ -12,6 +12,7 @@ use super::failure::{Failure, FailureKind, Stop};
 use super::resequence::Gap;
 use super::shared::Shared;
 use super::ticket::Pledge;
+use super::told::Nobody;
 use crate::event::{Rest, Why};
 use crate::{Handle, Seq, Time};
 
@@ -42,15 +43,11 @@ pub trait Receiver<E, I>: sealed::Receiver {
     fn receive(&self, failure: &Failure<E, I>) -> impl Future<Output = bool>;
 }
 
-/// Nobody.
-#[derive(Clone, Copy, Debug)]
-pub struct NoReceiver;
-
 /// An async closure.
 #[derive(Clone, Copy)]
 pub struct DeadLetter<G>(pub(super) G);
 
-impl<E, I> Receiver<E, I> for NoReceiver {
+impl<E, I> Receiver<E, I> for Nobody {
     const IS_WANTED: bool = false;
 
     async fn receive(&self, _: &Failure<E, I>) -> bool {
@@ -88,7 +85,7 @@ pub trait Letters<T, O>: sealed::Receiver {
     fn hand_over(&mut self, letter: &Self::Letter) -> Self::Future;
 }
 
-impl<T, O> Letters<T, O> for NoReceiver {
+impl<T, O> Letters<T, O> for Nobody {
     const IS_WANTED: bool = false;
 
     type Letter = Infallible;
@@ -144,15 +141,11 @@ pub trait Halts<E, I>: sealed::Halts {
     fn tell(&mut self, failure: &Failure<E, I>) -> Result<(), E>;
 }
 
-/// Nobody.
-#[derive(Clone, Copy, Debug)]
-pub struct NoHalts;
-
 /// A closure.
 #[derive(Clone, Copy)]
 pub struct OnHalt<G>(pub(super) G);
 
-impl<E, I> Halts<E, I> for NoHalts {
+impl<E, I> Halts<E, I> for Nobody {
     const IS_WANTED: bool = false;
 
     fn tell(&mut self, _: &Failure<E, I>) -> Result<(), E> {
@@ -181,15 +174,11 @@ pub trait Gaps<E>: sealed::Gaps {
     fn tell(&mut self, gap: Gap) -> Result<(), E>;
 }
 
-/// Nobody.
-#[derive(Clone, Copy, Debug)]
-pub struct NoGaps;
-
 /// A closure.
 #[derive(Clone, Copy)]
 pub struct GapCall<G>(pub(super) G);
 
-impl<E> Gaps<E> for NoGaps {
+impl<E> Gaps<E> for Nobody {
     const IS_WANTED: bool = false;
 
     fn tell(&mut self, _: Gap) -> Result<(), E> {
@@ -321,14 +310,14 @@ mod sealed {
     impl<X> Receipt for Result<(), X> {}
 
     pub trait Receiver {}
-    impl Receiver for super::NoReceiver {}
+    impl Receiver for super::Nobody {}
     impl<G> Receiver for super::DeadLetter<G> {}
 
     pub trait Halts {}
-    impl Halts for super::NoHalts {}
+    impl Halts for super::Nobody {}
     impl<G> Halts for super::OnHalt<G> {}
 
     pub trait Gaps {}
-    impl Gaps for super::NoGaps {}
+    impl Gaps for super::Nobody {}
     impl<G> Gaps for super::GapCall<G> {}
 }

@@ -45,14 +45,12 @@ pub use clock::FuturesTimer;
 #[cfg(feature = "tokio")]
 pub use clock::TokioTimer;
 pub use clock::{Clock, MaybeClock, NoClock};
-pub use delivery::{Answers, Delivery, NoDelivery, OnResult, OnResultAsync};
-pub use delivery::{OnOutput, OnOutputAsync};
+pub use delivery::{Answers, Delivery, OnOutput, OnOutputAsync, OnResult, OnResultAsync};
 pub use engine::Driver;
 pub use failure::{Failure, FailureKind, Stop, StopKind};
 pub use in_order::{Fallible, InOrder, InOrderMap, Mode, Plain};
 pub use key::{ByKey, ByOptionalKey, Key, NoKey};
-pub use letters::{DeadLetter, Halts, Letters, NoHalts, NoReceiver, OnHalt, Receipt, Receiver};
-pub use letters::{GapCall, Gaps, NoGaps};
+pub use letters::{DeadLetter, GapCall, Gaps, Halts, Letters, OnHalt, Receipt, Receiver};
 pub use offer::{Enqueue, Refused, RefusedKind};
 pub use processor::Processor;
 pub use resequence::{Gap, Resequence, Resequenced};

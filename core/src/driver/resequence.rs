@@ -353,14 +353,10 @@ where
     }
 }
 
-impl<S, N, K, C, G, D> FusedStream for Resequence<S, N, K, C, G, D>
+impl<S: Stream, N, K: SequenceKey<S::Item>, C: MaybeClock, G, D> FusedStream
+    for Resequence<S, N, K, C, G, D>
 where
-    S: Stream,
-    N: FnMut(&S::Item) -> Seq,
-    K: SequenceKey<S::Item>,
-    C: MaybeClock,
-    G: OnGaps<K::Key>,
-    D: OnDiscards<S::Item>,
+    Self: Stream,
 {
     fn is_terminated(&self) -> bool {
         self.work.is_over

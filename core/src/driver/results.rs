@@ -143,13 +143,9 @@ where
     }
 }
 
-impl<T, R, E, Q, I, C> FusedStream for Results<T, R, E, Q, I, C>
+impl<T, R, E, Q: Eq + Hash, I, C> FusedStream for Results<T, R, E, Q, I, C>
 where
-    R: Clone,
-    E: Clone,
-    Q: Eq + Hash,
-    I: Clone,
-    C: MaybeClock,
+    Self: Stream,
 {
     fn is_terminated(&self) -> bool {
         self.is_over
@@ -219,13 +215,9 @@ where
     }
 }
 
-impl<T, R, E, Q, I, C> FusedStream for WithLosses<T, R, E, Q, I, C>
+impl<T, R, E, Q: Eq + Hash, I, C> FusedStream for WithLosses<T, R, E, Q, I, C>
 where
-    R: Clone,
-    E: Clone,
-    Q: Eq + Hash,
-    I: Clone,
-    C: MaybeClock,
+    Self: Stream,
 {
     fn is_terminated(&self) -> bool {
         self.0.is_over

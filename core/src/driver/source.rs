@@ -13,8 +13,9 @@ use pin_project_lite::pin_project;
 use super::attempt::Attempts;
 use super::clock::{MaybeClock, NoClock, Timer};
 use super::key::Key;
-use super::letters::{Letters, NoReceiver};
+use super::letters::Letters;
 use super::state::{Failed, State};
+use super::told::Nobody;
 use super::trials::Trials;
 use crate::event::Why;
 use crate::hint::rarely;
@@ -50,7 +51,7 @@ pub(super) struct Emitted<O> {
     pub(super) attempt: u32,
 }
 
-impl<S, H, F, K> Pipeline<S, H, F, K, NoClock, NoReceiver>
+impl<S, H, F, K> Pipeline<S, H, F, K, NoClock, Nobody>
 where
     S: Stream,
     F: Future,
@@ -63,7 +64,7 @@ where
             cells: Cells::default(),
             attempts: Attempts::new(options.concurrency),
             trials: Trials::default(),
-            post: Post::new(NoReceiver),
+            post: Post::new(Nobody),
             options,
             timer: Timer::new(NoClock),
             stage: Stage::New,

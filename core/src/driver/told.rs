@@ -111,7 +111,7 @@ pub trait OnDiscards<T>: sealed::Told {
     fn take_error(&mut self) -> Option<Self::Error>;
 }
 
-/// Nobody.
+/// Nobody: no callback of this kind is given.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nobody;
 

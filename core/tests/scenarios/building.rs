@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use inorder::builder::{Delivery, Gaps, Halts, NoDelivery, NoHalts, NoReceiver, Receiver};
+use inorder::builder::{Delivery, Gaps, Halts, Nobody, Receiver};
 use inorder::{Builder, Failure, Gap, Options, OptionsError, Processor, Resequenced};
 
 use super::checkpoints;
@@ -96,7 +96,7 @@ fn is_sequenced(header: &Words<'_>) -> bool {
 
 fn with_key<H: Handles, M: Warns>(
     world: &Rc<World>,
-    builder: Parts<H, Infallible, NoDelivery, NoReceiver, NoHalts, M>,
+    builder: Parts<H, Infallible, Nobody, Nobody, Nobody, M>,
     header: &Words<'_>,
 ) -> Built {
     if header.get("key").is_none() {
