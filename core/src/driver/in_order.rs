@@ -55,7 +55,8 @@ pin_project! {
     ///
     /// # Progress
     /// It starts with the first [`poll_next`](Stream::poll_next), and works while it is polled: it reads, calls and polls
-    /// handlers, looks at time limits, and hands over. While its consumer is busy with something else,
+    /// handlers, looks at time limits, and hands over. Where nothing comes out of all that it reads, as what fails is
+    /// skipped, it gives way after 256 items, so that its executor has its turn. While its consumer is busy with something else,
     /// [`poll_progress`](Self::poll_progress) lets it work on without giving out a result.
     ///
     /// ```
