@@ -146,6 +146,21 @@ fn a_key_that_could_not_be_had_fails_in_its_turn() {
 }
 
 #[test]
+fn many_keys_that_could_not_be_had_fail_in_one_drain() {
+    // deep enough for the stack to end, did each start the one behind it
+    const MANY: usize = if cfg!(miri) { 200 } else { 100_000 };
+    let options = Options::new().concurrency(1).capacity(MANY).on_failure(OnFailure::Emit);
+    let (mut d, source) = open(&options);
+    d.pause(T0);
+    for item in push(&mut d, source, MANY) {
+        assert!(d.reject(T0, item));
+    }
+    d.unpause(T0);
+    assert_eq!(runs(&mut d), []);
+    assert_eq!(d.stats(T0).failed, MANY as u64);
+}
+
+#[test]
 fn a_stream_reads_one_more_than_can_start_or_what_there_is_room_for() {
     let (mut d, source) = open(&Options::new().concurrency(2).capacity(5));
     assert_eq!(d.wants(source), 3);
