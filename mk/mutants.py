@@ -56,8 +56,8 @@ ENVIRONMENT = {
     "RUST_BACKTRACE": "0",
 }
 # Of one binary, in seconds of a processor and in bytes: a mutant may well go on for ever, or take all there is. Without
-# one none takes more than a second, and the model three.
-LIMITS = ((resource.RLIMIT_CPU, 10), (resource.RLIMIT_AS, 4 << 30))
+# one none takes more than a second.
+LIMITS = ((resource.RLIMIT_CPU, 5), (resource.RLIMIT_AS, 4 << 30))
 FAST = ["-q", "-Z", "unstable-options", "--fail-fast"]
 
 
