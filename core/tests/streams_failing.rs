@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::stream::{self, Stream};
-use futures::{FutureExt, future};
 use inorder::{Failure, FailureKind, InOrder, InOrderExt, OnFailure, Options, Retry};
 
 use by_hand::ByHand;
@@ -127,17 +127,29 @@ fn a_time_limit_begins_with_the_attempt() {
 
 #[test]
 fn what_has_a_time_limit_is_begun_when_that_begins() {
-    let begun = Cell::new(0_u64);
+    let clock = ByHand::default();
+    let calls = Cell::new(0_u64);
     let handler = |n: u32| {
-        begun.set(begun.get() + 1);
-        future::ready(Ok::<_, ()>(n))
+        calls.set(calls.get() + 1);
+        ready(if calls.get() <= 3 { Err(()) } else { Ok(n) })
     };
-    let options = Options::new().concurrency(4).timeout(SECOND);
+    let options = Options::new().concurrency(3).timeout(SECOND * 9);
     let mut results = Box::pin(
-        stream::iter(0..8).in_order_by_key(options, |_| (), handler).clock(ByHand::default()),
+        stream::iter(0..3)
+            .in_order(options, handler)
+            .clock(clock.clone())
+            .retry(Retry::new(2).jitter(false), u32::clone),
     );
-    assert_eq!(next(&mut results), Poll::Ready(Some(Ok(0))));
-    assert_eq!(begun.get(), results.stats().started);
+    assert!(next(&mut results).is_pending());
+    clock.advance(SECOND);
+    let first = loop {
+        if let Poll::Ready(result) = next(&mut results) {
+            break result;
+        }
+    };
+    assert_eq!(first, Some(Ok(0)));
+    // all were due at once, and started: none waits for the others' results to be taken
+    assert_eq!((results.stats().started, calls.get()), (6, 6));
 }
 
 #[test]
