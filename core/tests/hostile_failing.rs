@@ -167,6 +167,18 @@ fn after_a_panic_a_size_hint_promises_no_more_than_comes() {
     assert_eq!(now(results.collect::<Vec<_>>()), [3]);
 }
 
+#[test]
+fn a_size_hint_does_not_count_on_what_a_panic_cost_while_it_is_inside() {
+    let mut results = stream::iter(0..4).in_order_map(Options::new().concurrency(2), |n: u32| {
+        assert_ne!(n, 1, "a handler panics");
+        if n == 0 { pending().left_future() } else { async move { n }.right_future() }
+    });
+    assert!(panics(|| next(&mut results)));
+    assert!(next(&mut results).is_pending());
+    let (least, most) = results.size_hint();
+    assert!(least <= 3 && most.is_some_and(|most| most >= 3), "{least} {most:?}");
+}
+
 /// A source whose destructor panics once.
 struct Bomb<S>(S, bool);
 
