@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::outcome::{HAND_OVERS, RunKind};
+use crate::rounds::unless_interpreted;
 
 fn failing(policy: OnFailure) -> Options {
     Options::new().concurrency(2).capacity(64).on_failure(policy)
@@ -48,7 +49,7 @@ fn what_is_known_of_a_failure_does_not_pass_on_to_the_next_in_its_slot() {
 #[test]
 fn many_in_a_row_are_handed_over_in_one_drain() {
     // deep enough for the stack to end, were each handed over from the one before
-    const MANY: usize = if cfg!(miri) { 200 } else { 100_000 };
+    const MANY: usize = unless_interpreted(100_000, 200);
     for concurrency in [1, 2] {
         let options = Options::new().concurrency(concurrency).capacity(MANY);
         let (mut d, source) = open(&options.on_failure(OnFailure::DeadLetter));

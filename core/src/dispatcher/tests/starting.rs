@@ -1,6 +1,7 @@
 //! What is accepted, and what starts when.
 
 use super::*;
+use crate::rounds::unless_interpreted;
 
 #[test]
 fn a_slow_head_idles_nobody() {
@@ -148,7 +149,7 @@ fn a_key_that_could_not_be_had_fails_in_its_turn() {
 #[test]
 fn many_keys_that_could_not_be_had_fail_in_one_drain() {
     // deep enough for the stack to end, did each start the one behind it
-    const MANY: usize = if cfg!(miri) { 200 } else { 100_000 };
+    const MANY: usize = unless_interpreted(100_000, 200);
     let options = Options::new().concurrency(1).capacity(MANY).on_failure(OnFailure::Emit);
     let (mut d, source) = open(&options);
     d.pause(T0);

@@ -99,6 +99,7 @@ fn a_missing_number_makes_room_when_it_is_the_head() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "2^20 items take hours")]
 fn what_was_given_up_leaves_its_slot_to_those_who_wait() {
     let mut d = Dispatcher::new(&Options::new().capacity(MAX_ITEMS)).unwrap();
     let numbers = SequencerOptions::new().gap(OnGap::Skip).gap_timeout(Duration::from_millis(1));
