@@ -44,9 +44,12 @@ soak-fuzz: ## every fuzz target (FUZZ_SECONDS=900 each), where there is a nightl
 		done; \
 	else echo 'there is no nightly compiler: fuzzing is skipped'; fi
 
-soak-miri: ## the unit tests of core and driver in an interpreter that sees undefined behaviour, where it is installed
+# the others of core/tests take hours there, or a file of their own
+MIRI_TESTS := vectors halts hostile keys
+soak-miri: ## tests of core and driver in an interpreter that sees undefined behaviour, where it is installed
 	@if rustup component list --toolchain nightly --installed 2>/dev/null | grep -q '^miri'; then \
-		MIRIFLAGS=-Zmiri-strict-provenance cargo +nightly miri test -q -p inorder --lib --target-dir target/miri; \
+		MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-disable-isolation' cargo +nightly miri test -q -p inorder \
+			--lib $(addprefix --test ,$(MIRI_TESTS)) --target-dir target/miri; \
 	else echo 'rustup component add --toolchain nightly miri rust-src: Miri is not installed, and skipped'; fi
 
 soak-mutants: ## breaks the core in every way there is, and goes on where it ended (MUTANT_MODULES="retry driver/wake.rs")
