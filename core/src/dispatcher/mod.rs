@@ -7,8 +7,8 @@
 //! what is unusual about it), [`alarms`] what is due when.
 //!
 //! What every item takes (push, start, complete, lend, take back) is always inlined: a call with its saved registers
-//! costs as much as the work, and a driver calls each from one place. What is rare stays out of line, and is marked as
-//! such: a jump that is taken costs as much as three instructions.
+//! costs as much as the work, and a driver calls each from one place. What is rare stays out of line, and is
+//! [marked](crate::hint) as such, so that the ordinary way takes few jumps: see the README of the bench.
 
 mod admission;
 mod alarms;

@@ -32,6 +32,7 @@ pub(super) struct SourceState {
     pub(super) revoked: bool,
     /// When it is fenced for that reason.
     pub(super) revoke_due: Option<Time>,
+    /// What is unusual about it.
     pub(super) marks: Marks,
     /// What comes out is cut off.
     pub(super) cut: Cut,
