@@ -19,8 +19,8 @@ use futures::future::join;
 use futures::stream::StreamExt;
 use futures::task::LocalSpawnExt;
 use inorder::{
-    CloseError, Failure, FailureKind, Join, JoinError, OnFailure, Options, Processor, RefusedKind,
-    Retry, Ticket,
+    CloseError, Failure, FailureKind, Join, JoinError, Options, Processor, RefusedKind, Retry,
+    Ticket,
 };
 
 use hasty::Hasty;
@@ -537,59 +537,4 @@ fn a_loop_over_the_results_can_make_room() {
         p.close().await.unwrap();
     };
     block_on(join(driver, using));
-}
-
-/// A processor of one item that fails, and what its receiver makes of the processor and the item's own ticket.
-fn inside_a_receiver<A>(
-    work: &impl AsyncFn(&Processor<u32, (), (), Infallible, (), Hasty>, Ticket<(), ()>) -> A,
-) -> A {
-    let (handle, own, answer) = (OnceCell::new(), RefCell::new(None), RefCell::new(None));
-    let (p, driver) = Processor::builder(async |_: u32| Err::<(), _>(()))
-        .options(Options::new().capacity(1).on_failure(OnFailure::DeadLetter))
-        .clock(Hasty::default())
-        .dead_letter(async |_| {
-            if let Some(own) = own.take() {
-                answer.replace(Some(work(handle.get().unwrap(), own).await));
-            }
-        })
-        .build();
-    own.replace(Some(p.try_enqueue(0).unwrap()));
-    assert!(handle.set(p.clone()).is_ok());
-    let closing = async {
-        p.join().await.unwrap();
-        p.close().await.unwrap();
-    };
-    block_on(join(driver, closing));
-    answer.take().expect("it was called, and came to its end")
-}
-
-#[test]
-fn inside_a_receiver_of_dead_letters() {
-    assert!(inside_a_receiver(&async |_, own| is_deadlock(own.await)));
-    let joined = inside_a_receiver(&async |p, _| p.join().await);
-    assert_eq!(joined, Err(JoinError::Deadlock));
-    let refused = inside_a_receiver(&async |p, _| p.enqueue(1).await.map_err(|it| it.kind).err());
-    assert_eq!(refused, Some(RefusedKind::Deadlock));
-}
-
-#[test]
-fn a_ticket_that_a_receiver_waited_for_in_vain_still_gives_the_failure() {
-    type Held = RefCell<Option<Ticket<(), &'static str, String>>>;
-    let (own, kept) = (Held::default(), Held::default());
-    let (p, driver) = Processor::builder(async |_: String| Err::<(), _>("bad"))
-        .options(Options::new().on_failure(OnFailure::DeadLetter))
-        .clock(Hasty::default())
-        .keep_items(String::clone)
-        .dead_letter(async |_| {
-            if let Some(mut own) = own.take() {
-                let told = (&mut own).await.unwrap_err();
-                assert_eq!((&told.kind, &told.item[..]), (&FailureKind::Deadlock, "item"));
-                kept.replace(Some(own));
-            }
-        })
-        .build();
-    own.replace(Some(p.try_enqueue("item".to_owned()).unwrap()));
-    block_on(join(driver, async { p.close().await.unwrap() }));
-    let failure = block_on(kept.take().unwrap()).unwrap_err();
-    assert_eq!((failure.kind, &failure.item[..]), (FailureKind::Handler("bad"), "item"));
 }

@@ -179,7 +179,7 @@ impl Dispatcher {
     }
 
     /// Whether an item cannot be done before another is: it is that one, it is behind it in the order of release or in a
-    /// lane, that one is lent, or has the only place to run. For drivers that tell a deadlock: the handler, or the
+    /// lane, that one is lent, or nothing starts beside it. For drivers that tell a deadlock: the handler, or the
     /// delivery, of `other` waits for `handle`. False where one of them is no longer in flight.
     #[must_use]
     pub fn is_held_up_by(&self, handle: Handle, other: Handle) -> bool {
@@ -189,7 +189,8 @@ impl Dispatcher {
         let (item, other) = (&self.items[slot], &self.items[other]);
         let is_queued =
             matches!(item.state, State::Early | State::Waiting | State::Ready | State::Backoff);
-        if is_queued && other.state == State::Running && self.concurrency == 1 {
+        let is_busy = matches!(other.state, State::Running | State::HandingOver);
+        if is_queued && is_busy && self.concurrency == 1 {
             return true;
         }
         let is_lent = matches!(other.state, State::Lent(_) | State::GapLent);
@@ -202,7 +203,7 @@ impl Dispatcher {
     /// waits for room itself. For drivers that tell a deadlock, asked when all is drained; these then wait for ever,
     /// unless one of them is refused.
     ///
-    /// False while anything else could: an attempt runs, of a handler or to hand over, or a result is lent that is not
+    /// False while anything else could: an attempt runs, of a handler or to hand over, or was signalled, or a result is lent that is not
     /// among `waiting`, a result is there and not lent, a lane is halted, a pause keeps something from starting, or a
     /// number is missing at the head of a sequenced source. O(`waiting` log `waiting` + sources) where all that runs is
     /// among `waiting`, else O(1).
@@ -221,8 +222,11 @@ impl Dispatcher {
         let mut slots: Vec<u32> = waiting.iter().filter_map(|it| self.items.find(*it)).collect();
         slots.sort_unstable();
         slots.dedup();
-        let runs =
-            |slot: &&u32| matches!(self.items[**slot].state, State::Running | State::HandingOver);
+        // whose outcome is fixed is about to end, and waits no more
+        let runs = |slot: &&u32| {
+            let item = &self.items[**slot];
+            matches!(item.state, State::Running | State::HandingOver) && item.fate.is_none()
+        };
         slots.iter().filter(runs).count() == running
             && self.sources.indices().all(|index| {
                 let source = &self.sources[index];

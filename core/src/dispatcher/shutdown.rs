@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::Dispatcher;
 use super::marks::Mark;
 use crate::event::{Event, Rest, Why};
+use crate::fifo::Fifo;
 use crate::options::OnFailure;
 use crate::slots::{State, Verdict};
 use crate::time::Time;
@@ -126,6 +127,10 @@ impl Dispatcher {
     /// Reports what does not run, and signals what does.
     pub(super) fn stop_all(&mut self) {
         self.phase = Phase::Grace(self.now.after(GRACE));
+        for index in self.sources.indices().collect::<Vec<_>>() {
+            // all of it leaves
+            self.sources[index].settled = Fifo::default();
+        }
         for slot in self.everything() {
             if self.stop_item(slot, Why::Closed).is_some() {
                 self.leave_behind(slot, Rest::Settled);

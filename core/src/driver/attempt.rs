@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::spans::Span;
 use super::wake::WakeSet;
-use crate::Run;
+use crate::{Handle, Run};
 
 /// No place.
 const NOWHERE: u32 = u32::MAX;
@@ -60,6 +60,15 @@ impl<F> Attempts<F> {
     /// Has the task woken by the next wake of an attempt. Follow with [`any_woken`](Self::any_woken).
     pub(super) fn register(&self, task: &Waker) {
         self.wakes.register(task);
+    }
+
+    /// Has the attempt of an item polled again, if one runs.
+    #[cold]
+    pub(super) fn wake(&self, handle: Handle) {
+        let at = self.at.get(handle.slot().index()).copied().unwrap_or(NOWHERE);
+        if self.places.get(at as usize).is_some_and(|place| place.run.handle == handle) {
+            self.wakes.wake(at as usize);
+        }
     }
 
     /// Stops an attempt: drops its future. False where it does not run, or is another one by now.

@@ -21,18 +21,21 @@ struct Borrowed<'a, T, R, E, Q: Eq + Hash, I> {
 }
 
 impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
-    /// Tells whoever waits for these tickets. To be called where the driver polls nothing.
-    pub(super) fn tell_vain(&self) {
+    /// Tells whoever waits for these tickets. To be called where the driver polls nothing. Where a callback has a failure
+    /// in its hands, it is [`inside`] that tells: `poll_again` has it polled.
+    pub(super) fn tell_vain(&self, poll_again: impl Fn(Handle)) {
         let all = self.core.lock().take_vain();
         for vain in all {
-            self.tell_one(vain);
+            self.tell_one(vain, &poll_again);
         }
     }
 
     #[cold]
-    fn tell_one(&self, vain: Vain) {
+    fn tell_one(&self, vain: Vain, poll_again: impl Fn(Handle)) {
         let copying = self.act(Time::default(), |state, items, _| items.take_vain(state, vain));
-        let Some(Copying { pledge, seq, attempt, kept }) = copying else { return };
+        let Some(Copying { pledge, seq, attempt, kept }) = copying else {
+            return poll_again(vain.ticket);
+        };
         let kept = Borrowed { shared: self, ticket: vain.ticket, kept: Some(kept) };
         let copy = kept.kept.as_ref().map(|kept| self.copy(kept));
         drop(kept);
@@ -51,8 +54,8 @@ impl<T, R, E, Q: Eq + Hash, I> Drop for Borrowed<'_, T, R, E, Q, I> {
     }
 }
 
-/// Calls back with something of an item in its hands. What that waits for in vain, the item's own ticket, is told by
-/// `tell_own`: the driver has not what it takes.
+/// Calls back with something of an item in its hands. Whoever waits in vain for the item's ticket, in there or elsewhere,
+/// is told by `tell_own`: the driver has not what it takes.
 pub(super) async fn inside<A>(
     core: &Arc<Core>,
     handle: Handle,

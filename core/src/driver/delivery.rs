@@ -179,6 +179,7 @@ impl<T, R, E, Q: Eq + Hash, I> Delivered<'_, T, R, E, Q, I> {
     fn give_back(&mut self, answer: Result<(), E>) {
         let Some(lent) = self.lent.take() else { return };
         self.shared.act(Time::default(), |state, items, effects| {
+            items.forget_inside(lent.handle());
             items.give_back(state, lent, answer, effects);
         });
     }

@@ -1,13 +1,14 @@
 //! What follows from commands and may not be done under a lock.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::failure::FailureKind;
+use super::failure::{Failure, FailureKind};
 use super::items::Output;
 use super::key::Hashed;
-use super::offer::{AnswerPledge, Waiting};
+use super::offer::{Answer, AnswerPledge, Waiting};
 use super::spans::Notes;
 use super::stopping::Waiter;
 use super::ticket::Pledge;
@@ -31,6 +32,8 @@ pub(super) enum Trash<T, R, E, Q, I> {
     Key(Hashed<Q>),
     Waiting(Waiting<T, R, E, I>),
     Kind(FailureKind<E>),
+    /// What a ticket was told meanwhile.
+    Told(Result<R, Failure<E, I>>),
 }
 
 impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
@@ -44,6 +47,19 @@ impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
             notes: Notes::new(),
             wakes_driver: false,
         }
+    }
+
+    /// Gives a ticket its result.
+    pub(super) fn keep(&mut self, pledge: Pledge<R, E, I>, result: Result<R, Failure<E, I>>) {
+        self.trash.extend(pledge.keep(result).map(Trash::Told));
+        self.pledges.push_back(pledge);
+    }
+
+    /// Answers an offer that waited.
+    pub(super) fn answer(&mut self, to: AnswerPledge<T, R, E, I>, answer: Answer<T, R, E, I>) {
+        let before = to.keep(answer);
+        debug_assert!(before.is_none(), "an offer is answered once");
+        self.answers.push_back(to);
     }
 
     /// Wakes and drops. To be called without a lock.
@@ -66,6 +82,19 @@ impl<T, R, E, Q, I> Effects<T, R, E, Q, I> {
         if let Some(taker) = self.taker.take() {
             taker.wake();
         }
-        self.trash.clear();
+        while let Some(trash) = self.trash.pop() {
+            drop(trash);
+        }
+    }
+}
+
+/// Calls something until no panic comes out of it, each of which has done a part: then the first panic goes on.
+pub(super) fn to_the_end(mut call: impl FnMut()) {
+    let mut first = None;
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut call)) {
+        first.get_or_insert(panic);
+    }
+    if let Some(panic) = first.filter(|_| !std::thread::panicking()) {
+        resume_unwind(panic);
     }
 }

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::attempt::{Attempts, Round};
 use super::clock::{MaybeClock, Timer};
-use super::effects::Effects;
+use super::effects::{Effects, to_the_end};
 use super::failure::{Failure, Stop, StopKind};
 use super::inside::Inside;
 use super::items::{Ended, Items, Next};
@@ -218,6 +218,8 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
 
     /// Stops all that runs, and waits for nothing.
     fn abort(&mut self) {
+        // what a panic has left
+        self.effects.perform();
         self.recover();
         match self.next.take() {
             None => {}
@@ -463,7 +465,7 @@ where
             this.stop_signalled();
             this.tell();
             this.deliver(cx);
-            this.shared.tell_vain();
+            this.shared.tell_vain(|handle| this.letters.wake(handle));
             let is_rung = this.ring(cx);
             this.report_unfinished();
             if this.shared.items().final_report.is_some() {
@@ -491,14 +493,7 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N> Drop
         if self.is_over {
             return;
         }
-        // destructors of the user's may panic, each once: then the rest is done before the first panic goes on
-        let mut first = None;
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.abort())) {
-            first.get_or_insert(panic);
-        }
-        self.is_over = true;
-        if let Some(panic) = first.filter(|_| !std::thread::panicking()) {
-            resume_unwind(panic);
-        }
+        // destructors of the user's may panic, each once
+        to_the_end(|| self.abort());
     }
 }

@@ -147,7 +147,7 @@ fn a_promise_that_is_kept_while_it_is_polled_wakes_or_is_seen() {
         let promise = Promise::new();
         let keeping = Arc::clone(&promise);
         let keeper = thread::spawn(move || {
-            keeping.keep(7);
+            assert_eq!(keeping.keep(7), None);
             if let Some(waker) = keeping.waker() {
                 waker.wake();
             }

@@ -318,7 +318,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             effects.trash.extend(self.lanes.forget(lane).map(Trash::Key));
         }
         let pledge = Promise::new();
-        pledge.keep(Err(Failure::new(FailureKind::Restored, seq, 0, offer.kept)));
+        let _: Option<_> =
+            pledge.keep(Err(Failure::new(FailureKind::Restored, seq, 0, offer.kept)));
         // it has no slot, and can be cancelled no more
         let handle = Handle::from_bits(u64::MAX);
         Ticket { pledge, core: Arc::clone(&self.core), handle, seq }
@@ -373,8 +374,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                 Ok(ticket) => {
                     self.inside.remove(&turn.1);
                     self.expect_no_more(lane, effects);
-                    answer.keep(Ok(ticket));
-                    effects.answers.push_back(answer);
+                    effects.answer(answer, Ok(ticket));
                     state.drain(&mut Draining { items: self, effects });
                 }
                 Err((offer, RefusedKind::Full | RefusedKind::TooFar)) => {
@@ -384,8 +384,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
                 Err((offer, kind)) => {
                     self.inside.remove(&turn.1);
                     self.expect_no_more(lane, effects);
-                    answer.keep(Err(self.refuse(state, offer, kind, effects)));
-                    effects.answers.push_back(answer);
+                    let refused = self.refuse(state, offer, kind, effects);
+                    effects.answer(answer, Err(refused));
                 }
             }
         }
@@ -496,9 +496,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         } else {
             effects.trash.extend(kept.map(Trash::Kept));
         }
-        let Some(pledge) = pledge else { return };
-        pledge.keep(result);
-        effects.pledges.push_back(pledge);
+        if let Some(pledge) = pledge {
+            effects.keep(pledge, result);
+        }
     }
 
     /// Gives back numbers that were lent. To be settled.
@@ -527,8 +527,7 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
             if is_detached { &mut self.report.detached } else { &mut self.report.unfinished };
         list.extend(copy.map(|copy| (failure.seq, copy)));
         self.uncopied -= 1;
-        pledge.keep(Err(failure));
-        effects.pledges.push_back(pledge);
+        effects.keep(pledge, Err(failure));
     }
 }
 

@@ -266,11 +266,11 @@ impl<T, R, E, Q: Eq + Hash, I> Shared<T, R, E, Q, I> {
         now: Time,
         timeout: Option<Duration>,
     ) -> Close<T, R, E, Q, I> {
-        let waiter = self.act(now, |state, items, _| {
+        let waiter = self.act(now, |state, items, effects| {
             state.close(timeout);
+            effects.wakes_driver = true;
             items.waiters.close()
         });
-        self.core.wake_driver();
         let is_abort = timeout == Some(Duration::ZERO);
         Close { shared: Arc::clone(self), waiter, is_abort }
     }

@@ -181,7 +181,7 @@ fn handed_out<R: Clone, E: Clone, I: Clone>(lent: LentResult<R, E, I>) -> Result
         Ok(copy) => (copy, Ok(result)),
         Err(panic) => (result, Err(panic)),
     };
-    pledge.keep(ticket);
+    drop(pledge.keep(ticket));
     if let Some(waker) = pledge.waker() {
         waker.wake();
     }

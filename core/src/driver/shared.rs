@@ -1,9 +1,10 @@
 //! What a processor, its driver and its futures share.
 
 use std::hash::{Hash, RandomState};
+use std::mem;
 use std::sync::{Arc, PoisonError};
 
-use super::effects::Effects;
+use super::effects::{Effects, to_the_end};
 use super::items::Items;
 use super::key::Hashed;
 use super::state::{Core, State};
@@ -124,9 +125,12 @@ struct Act<'a, T, R, E, Q, I> {
 
 impl<T, R, E, Q, I> Drop for Act<'_, T, R, E, Q, I> {
     fn drop(&mut self) {
-        if self.effects.wakes_driver {
-            self.core.wake_driver();
-        }
-        self.effects.perform();
+        // there is no next time for what a panic leaves
+        to_the_end(|| {
+            if mem::take(&mut self.effects.wakes_driver) {
+                self.core.wake_driver();
+            }
+            self.effects.perform();
+        });
     }
 }

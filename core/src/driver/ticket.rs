@@ -28,13 +28,13 @@ impl<V> Promise<V> {
         })
     }
 
-    /// Sets the value. Whoever waits is still to be woken, with [`waker`](Self::waker), outside of every lock.
-    pub(super) fn keep(&self, value: V) {
+    /// Sets the value. Whoever waits is still to be woken, with [`waker`](Self::waker), outside of every lock; so is what
+    /// was [told](Self::tell) before, and not taken, to be dropped.
+    pub(super) fn keep(&self, value: V) -> Option<V> {
         let mut place = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         let before = place.replace(value);
         self.is_kept.store(true, Ordering::Release);
-        drop(place);
-        drop(before);
+        before
     }
 
     /// Sets what whoever waits is told meanwhile, to be woken as above. False, and nothing changed, where the value is

@@ -268,3 +268,17 @@ fn a_callback_that_fails_where_an_item_did_does_not_take_its_place() {
     }
     assert_eq!(d.failed(source), Some(item));
 }
+
+#[test]
+fn nothing_is_known_of_what_was_settled_when_all_was_stopped() {
+    let (mut d, source) = open(&Options::new().concurrency(3).ordered(false));
+    let items = push(&mut d, source, 3);
+    assert_eq!(runs(&mut d), items);
+    ok(&mut d, items[1]);
+    ok(&mut d, items[0]);
+    d.close(T0, Some(Duration::ZERO));
+    assert!(d.sources[source.index()].settled.is_empty(), "their slots are free");
+    assert!(!d.can_lend(source) && d.poll_release(source).is_none());
+    d.complete(T0, items[2], 1, Outcome::Cancelled);
+    assert!(d.is_drained());
+}

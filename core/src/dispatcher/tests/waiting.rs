@@ -44,6 +44,16 @@ fn what_has_the_only_place_to_run_or_is_lent_holds_up_the_rest() {
     ok(&mut d, items[0]);
     assert_eq!(runs(&mut d), items[2..], "the head is settled, and not yet released");
     assert!(d.is_held_up_by(items[1], items[2]));
+    // nothing starts beside what is handed over either
+    let options = Options::new().ordered(false).on_failure(OnFailure::DeadLetter);
+    for (concurrency, is_held_up) in [(1, true), (2, false)] {
+        let (mut d, source) = open(&options.clone().concurrency(concurrency));
+        let items = push(&mut d, source, 3);
+        assert_eq!(runs(&mut d), items[..concurrency]);
+        d.complete(T0, items[0], 1, Outcome::FAILED);
+        assert!(runs(&mut d).contains(&items[0]), "it is handed over");
+        assert_eq!(d.is_held_up_by(items[2], items[0]), is_held_up);
+    }
 }
 
 #[test]
@@ -64,6 +74,17 @@ fn a_deadlock_is_all_that_runs_waiting_for_room() {
     let lent = d.poll_release(source).unwrap().handle;
     assert!(!d.is_deadlocked(&[items[2]]), "whoever has it can give it back");
     assert!(d.is_deadlocked(&[items[2], lent]), "but waits for room");
+}
+
+#[test]
+fn whoever_was_told_to_end_makes_room() {
+    let (mut d, source) = open(&Options::new().concurrency(2).capacity(2));
+    let items = push(&mut d, source, 2);
+    assert_eq!(runs(&mut d), items);
+    assert!(d.cancel(T0, items[0]));
+    assert!(!d.is_deadlocked(&items), "it waits no more");
+    assert_eq!(d.complete(T0, items[0], 1, Outcome::Cancelled), Completion::Ignored);
+    assert!(d.is_deadlocked(&items[1..]));
 }
 
 #[test]

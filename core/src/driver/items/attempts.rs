@@ -205,8 +205,7 @@ impl<T, R, E, Q, I> Items<T, R, E, Q, I> {
             let is_detached = rest == Some(Rest::Detached);
             self.unfinished.push(Leftover { pledge, failure, is_detached });
         } else {
-            pledge.keep(Err(failure));
-            effects.pledges.push_back(pledge);
+            effects.keep(pledge, Err(failure));
         }
     }
 }

@@ -32,8 +32,8 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         self.inside.remove(&first);
         let Some(Waiting { offer, answer }) = self.waiting.remove(&turn) else { return false };
         self.expect_no_more(offer.lane, effects);
-        answer.keep(Err(self.refuse(state, offer, RefusedKind::Deadlock, effects)));
-        effects.answers.push_back(answer);
+        let refused = self.refuse(state, offer, RefusedKind::Deadlock, effects);
+        effects.answer(answer, Err(refused));
         true
     }
 
@@ -42,14 +42,14 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
         self.items[handle.slot().index()].pledge.clone()
     }
 
-    /// An attempt has ended: an offer of it that outlives it is one that anybody could have made.
+    /// An attempt, or a delivery, has ended: an offer of it that outlives it is one that anybody could have made.
     #[cold]
     pub(in crate::driver) fn forget_inside(&mut self, handle: Handle) {
         self.inside.retain(|_, (_, inside)| inside.handle != handle);
     }
 
-    /// What is needed to say that a ticket is waited for in vain. `None` where it no longer is, or later, while a callback
-    /// has its failure in its hands. What is kept is to be [brought back](Self::return_kept); until then nothing but the
+    /// What is needed to say that a ticket is waited for in vain. `None` where it no longer is, or a callback has its
+    /// failure in its hands, who tells: then it stays noted. What is kept is to be [brought back](Self::return_kept); until then nothing but the
     /// driver can bring the ticket's turn.
     pub(in crate::driver) fn take_vain(
         &mut self,

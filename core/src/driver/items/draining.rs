@@ -30,8 +30,7 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
         };
         self.effects.trash.extend(kept.map(Trash::Kept));
         if let Some(pledge) = pledge {
-            pledge.keep(result);
-            self.effects.pledges.push_back(pledge);
+            self.effects.keep(pledge, result);
         }
     }
 
@@ -40,8 +39,7 @@ impl<T, R, E, Q, I> Draining<'_, T, R, E, Q, I> {
         let item = &mut self.items.items[slot];
         self.effects.trash.extend(item.kept.take().map(Trash::Kept));
         if let Some(pledge) = item.pledge.take() {
-            pledge.keep(Ok(value));
-            self.effects.pledges.push_back(pledge);
+            self.effects.keep(pledge, Ok(value));
         }
     }
 
