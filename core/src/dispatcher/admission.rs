@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
+use super::flags::Flag;
 use super::gaps::Reached;
-use super::marks::Mark;
 use crate::event::Event;
 use crate::hint::{rare, rarely};
 use crate::ids::{Handle, Lane, MAX_ITEMS, Seq, Source};
@@ -20,7 +20,7 @@ impl Dispatcher {
     pub fn wants(&self, source: Source) -> usize {
         let Some(index) = self.sources.find(source) else { return 0 };
         let state = &self.sources[index];
-        if state.marks.has(Mark::Ended) {
+        if state.flags.has(Flag::Ended) {
             return 0;
         }
         let room = self.capacity.saturating_sub(state.in_flight) as usize;
@@ -37,7 +37,7 @@ impl Dispatcher {
     #[must_use]
     pub fn wants_one(&self, source: Source) -> bool {
         let Some((_, state)) = self.sources.get(source) else { return false };
-        if state.marks.has(Mark::Ended) || state.in_flight >= self.capacity || self.items.is_full()
+        if state.flags.has(Flag::Ended) || state.in_flight >= self.capacity || self.items.is_full()
         {
             return false;
         }
@@ -71,7 +71,7 @@ impl Dispatcher {
         let Some((index, state)) = self.sources.get_mut(source) else {
             return Err(PushError::Closed);
         };
-        if rarely(state.marks.has_either(Mark::Ended, Mark::Numbered)) {
+        if rarely(state.flags.has_either(Flag::Ended, Flag::Numbered)) {
             return self.admit_next_unless_restored(source, index, lane);
         }
         if state.in_flight >= self.capacity || self.items.is_full() {
@@ -113,7 +113,7 @@ impl Dispatcher {
         lane: Option<Lane>,
     ) -> Result<Handle, PushError> {
         let state = &mut self.sources[index];
-        if state.marks.has(Mark::Ended) {
+        if state.flags.has(Flag::Ended) {
             return Err(PushError::Closed);
         }
         if state.sequenced.is_some() {
@@ -123,9 +123,9 @@ impl Dispatcher {
             self.tally.restored += 1;
             return Err(PushError::Restored);
         }
-        let is_numbered = state.marks.take(Mark::Numbered);
+        let is_numbered = state.flags.take(Flag::Numbered);
         let answer = self.admit_next(source, lane);
-        self.sources[index].marks.set(Mark::Numbered, is_numbered);
+        self.sources[index].flags.set(Flag::Numbered, is_numbered);
         answer
     }
 
@@ -139,7 +139,7 @@ impl Dispatcher {
         let Some((index, state)) = self.sources.get_mut(source) else {
             return Err(PushError::Closed);
         };
-        if state.marks.has(Mark::Ended) {
+        if state.flags.has(Flag::Ended) {
             return Err(PushError::Closed);
         }
         let Some(sequenced) = &mut state.sequenced else { return Err(PushError::Numbering) };
@@ -232,7 +232,7 @@ impl Dispatcher {
     /// Tells those that were refused that there is room now: a unit of this source is free again.
     #[inline]
     pub(super) fn make_room(&mut self, index: u32) {
-        if self.sources[index].marks.has(Mark::Starved) || self.overflowed {
+        if self.sources[index].flags.has(Flag::Starved) || self.overflowed {
             self.tell_all_room(index);
         }
     }
@@ -257,7 +257,7 @@ impl Dispatcher {
 
     /// Tells a source that was refused something to offer again: there is room, or there will be none.
     pub(super) fn tell_starved(&mut self, index: u32) {
-        if self.sources[index].marks.take(Mark::Starved) {
+        if self.sources[index].flags.take(Flag::Starved) {
             let source = self.sources.id(index);
             self.events.push_back(Event::Room { source });
         }
@@ -297,7 +297,7 @@ impl Dispatcher {
 
     #[cold]
     fn starve(&mut self, index: u32) {
-        self.sources[index].marks.set(Mark::Starved, true);
+        self.sources[index].flags.set(Flag::Starved, true);
         self.overflowed |= self.items.is_full();
     }
 }

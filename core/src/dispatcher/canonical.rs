@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
-use super::marks::Mark;
+use super::flags::Flag;
 use super::shutdown::Phase;
 use super::sources::{Cut, SourceState};
 use crate::fifo::{Chain, Fifo};
@@ -106,15 +106,15 @@ impl Dispatcher {
                 let is_queued = matches!(item.state, State::Early | State::Waiting | State::Ready);
                 item.source == *index && is_queued
             };
-            !self.sources[*index].marks.has(Mark::Ended) || names.slots.iter().any(is_queued)
+            !self.sources[*index].flags.has(Flag::Ended) || names.slots.iter().any(is_queued)
         };
         self.sources.indices().filter(starts).count() > 1
     }
 
     fn add_source(&self, form: &mut Vec<u64>, names: &Names, source: &SourceState) {
-        let marks = [Mark::Ended, Mark::Starved, Mark::Lent].map(|mark| source.marks.has(mark));
+        let unusual = [Flag::Ended, Flag::Starved, Flag::Lent].map(|flag| source.flags.has(flag));
         let flags = [source.acknowledged, source.taking, source.revoked];
-        let flags = bits(&flags) << 8 | bits(&marks);
+        let flags = bits(&flags) << 8 | bits(&unusual);
         let below = |seq: u64| {
             let slots = core::iter::successors(source.order.head(), |slot| {
                 source.order.after(&self.items, *slot)
@@ -132,10 +132,7 @@ impl Dispatcher {
         form.push(names.slot(self.lent_of(source)));
         form.push(names.slot(Some(source.failed)));
         self.add_list(form, names, &source.order);
-        // when all is stopped nothing is taken from it, and what has left is not taken out
-        if !self.phase.is_stopped() {
-            self.add_list(form, names, &source.settled);
-        }
+        self.add_list(form, names, &source.settled);
         if let Some(sequenced) = source.sequenced.as_deref() {
             let sequencer = &sequenced.sequencer;
             let (next, expected) = (sequencer.next(), sequencer.expected());

@@ -5,7 +5,7 @@
 //! comes in order; what is given up on the way is never received, and holds up nothing.
 
 use super::Dispatcher;
-use super::marks::Mark;
+use super::flags::Flag;
 use super::sources::SourceState;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::ids::{Seq, Source};
@@ -101,7 +101,7 @@ impl SourceState {
         let Some(progress) = &mut self.progress else { return false };
         let Some(restored) = &progress.restored else { return false };
         let is_restored = restored.contains(seq);
-        self.marks.set(Mark::Numbered, restored.highest() > Some(seq));
+        self.flags.set(Flag::Numbered, restored.highest() > Some(seq));
         if is_restored {
             self.next_seq += 1;
             progress.receive_up_to(seq);
@@ -132,7 +132,7 @@ impl Dispatcher {
         committed: Option<Seq>,
     ) -> Result<(), CheckpointError> {
         let Some((index, state)) =
-            self.sources.get_mut(source).filter(|(_, it)| !it.marks.has(Mark::Ended))
+            self.sources.get_mut(source).filter(|(_, it)| !it.flags.has(Flag::Ended))
         else {
             return Err(CheckpointError::SourceOver);
         };
@@ -164,7 +164,7 @@ impl Dispatcher {
             Some(sequenced) => progress.receive_restored(sequenced.sequencer.expected()),
             None => {
                 state.next_seq = committed.map_or(0, |position| position + 1);
-                state.marks.set(Mark::Numbered, checkpoint.runs().len() > 0);
+                state.flags.set(Flag::Numbered, checkpoint.runs().len() > 0);
                 progress.received = state.next_seq;
             }
         }

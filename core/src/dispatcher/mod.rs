@@ -3,7 +3,7 @@
 //! The parts, in the order in which an item meets them: [`admission`] (offers), [`lanes`] (what may start),
 //! [`attempts`] (starts, ends, cancellation), [`failures`] (retries, and what follows when there are no more),
 //! [`release`] (the order in which results come out), [`gaps`] (numbers that do not come), [`checkpoints`] (what is done
-//! for good), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source ([`marks`]:
+//! for good), [`ownership`] (sources that are lost), [`shutdown`]. [`sources`] keeps what is per source ([`flags`]:
 //! what is unusual about it), [`alarms`] what is due when.
 //!
 //! What every item takes (push, start, complete, lend, take back) is always inlined: a call with its saved registers
@@ -16,9 +16,9 @@ mod attempts;
 mod canonical;
 mod checkpoints;
 mod failures;
+mod flags;
 mod gaps;
 mod lanes;
-mod marks;
 mod ownership;
 mod release;
 mod seeing;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Dispatcher;
-use super::marks::Mark;
+use super::flags::Flag;
 use super::sources::Cut;
 use crate::event::Why;
 use crate::slots::State;
@@ -34,7 +34,7 @@ impl Dispatcher {
             return;
         }
         state.revoked = true;
-        state.marks.set(Mark::Ended, true);
+        state.flags.set(Flag::Ended, true);
         self.tell_starved(index);
         self.bring_early(index);
         for slot in self.items_of(index) {
@@ -64,7 +64,7 @@ impl Dispatcher {
             return;
         }
         state.revoked = true;
-        state.marks.set(Mark::Ended, true);
+        state.flags.set(Flag::Ended, true);
         state.cut = Cut::Everything;
         state.fence();
         self.forget_revoke(index);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
-use super::marks::Mark;
+use super::flags::Flag;
 use super::sources::Cut;
 use crate::event::{Event, Why};
 use crate::hint::rarely;
@@ -79,7 +79,7 @@ impl Dispatcher {
             .order
             .head()
             .is_some_and(|head| matches!(self.items[head].state, State::Held(Verdict::Nothing(_))));
-        if rarely(is_next_cancelled || !state.marks.is_empty() || self.overflowed) {
+        if rarely(is_next_cancelled || !state.flags.is_empty() || self.overflowed) {
             self.follow(index);
         } else if self.heads_apart {
             self.note_head(index);
@@ -147,7 +147,7 @@ impl Dispatcher {
     /// Cancels what is at a position or behind it, but for the item that failed there, and accepts no more.
     fn cut_off_at(&mut self, index: u32, position: Seq, failed: Option<u32>) {
         let state = &mut self.sources[index];
-        state.marks.set(Mark::Ended, true);
+        state.flags.set(Flag::Ended, true);
         state.cut = if self.ordered { Cut::After(position) } else { Cut::Unsettled };
         self.tell_starved(index);
         self.bring_early(index);
@@ -222,7 +222,7 @@ impl Dispatcher {
     pub(super) fn note_drained(&mut self, index: u32) {
         let state = &self.sources[index];
         // what was given up comes out, too
-        if state.marks.has(Mark::Ended)
+        if state.flags.has(Flag::Ended)
             && state.in_flight == 0
             && state.order.is_empty()
             && state.is_open()

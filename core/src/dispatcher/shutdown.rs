@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Dispatcher;
-use super::marks::Mark;
+use super::flags::Flag;
 use crate::event::{Event, Rest, Why};
 use crate::fifo::Fifo;
 use crate::options::OnFailure;
@@ -77,7 +77,7 @@ impl Dispatcher {
             self.end_numbers(index);
         }
         let state = &mut self.sources[index];
-        state.marks.set(Mark::Ended, true);
+        state.flags.set(Flag::Ended, true);
         self.tell_starved(index);
         self.note_drained(index);
     }

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::checkpoints::Progress;
-use super::marks::{Mark, Marks};
+use super::flags::{Flag, Flags};
 use crate::fifo::{Fifo, Link, Order, Work};
 use crate::hint::rarely;
 use crate::ids::{MAX_ITEMS, Seq, Source};
@@ -33,7 +33,7 @@ pub(super) struct SourceState {
     /// When it is fenced for that reason.
     pub(super) revoke_due: Option<Time>,
     /// What is unusual about it.
-    pub(super) marks: Marks,
+    pub(super) flags: Flags,
     /// What comes out is cut off.
     pub(super) cut: Cut,
     /// The items in the order in which they come out if ordered, of acceptance in any case.
@@ -70,7 +70,7 @@ impl SourceState {
             taking: false,
             revoked: false,
             revoke_due: None,
-            marks: Marks::default(),
+            flags: Flags::default(),
             cut: Cut::Nowhere,
             order: Fifo::default(),
             settled: Fifo::default(),
@@ -98,7 +98,7 @@ impl SourceState {
     /// Notes what is lent, where unordered: else it is the head.
     pub(super) fn lend(&mut self, slot: u32) {
         self.lent = slot;
-        self.marks.set(Mark::Lent, true);
+        self.flags.set(Flag::Lent, true);
     }
 
     /// Lets go of an item, with its number and its neighbours in the order.
@@ -106,12 +106,12 @@ impl SourceState {
     pub(super) fn let_go(&mut self, items: &mut [Item], slot: u32, seq: Seq, neighbours: Link) {
         self.order.close(items, neighbours);
         self.in_flight -= 1;
-        if rarely(!self.marks.is_empty()) {
+        if rarely(!self.flags.is_empty()) {
             self.let_go_of_rest(slot, seq);
         }
     }
 
-    /// Forgets what else is known of an item that has left, which is something only where there are marks.
+    /// Forgets what else is known of an item that has left, which is something only where there are flags.
     fn let_go_of_rest(&mut self, slot: u32, seq: Seq) {
         self.forget(slot);
         if let Some(sequenced) = &mut self.sequenced {
@@ -123,7 +123,7 @@ impl SourceState {
     pub(super) fn forget(&mut self, slot: u32) {
         if self.lent == slot {
             self.lent = NIL;
-            self.marks.set(Mark::Lent, false);
+            self.flags.set(Flag::Lent, false);
         }
         if self.failed == slot {
             self.failed = NIL;
@@ -233,8 +233,8 @@ impl Sources {
             }
             None => return None,
         };
-        let mut marks = Marks::default();
-        marks.set(Mark::Numbered, sequenced.is_some());
+        let mut flags = Flags::default();
+        flags.set(Flag::Numbered, sequenced.is_some());
         let source = &mut self.sources[index as usize];
         let id = Source::new(index, source.epoch);
         *source = SourceState {
@@ -242,7 +242,7 @@ impl Sources {
             epoch: source.epoch,
             keyed: options.keyed,
             acknowledged: options.acknowledged,
-            marks,
+            flags,
             sequenced,
             progress: options.acknowledged.then(|| Box::new(Progress::new(id))),
             starts_before: starts,

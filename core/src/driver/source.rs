@@ -83,6 +83,38 @@ where
     C: MaybeClock,
     L: Letters<S::Item, F::Output>,
 {
+    pub(super) fn state(&self) -> &State {
+        &self.work.state
+    }
+
+    pub(super) fn check(&self) -> Result<(), OptionsError> {
+        self.work.check()
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.work.timer.now()
+    }
+
+    /// Whether the end was told.
+    pub(super) fn is_over(&self) -> bool {
+        self.work.stage == Stage::Over
+    }
+
+    /// Items inside, and those that the source still has: at least, and at most.
+    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.work.stage == Stage::Over {
+            return (0, Some(0));
+        }
+        let inside = self.work.state.len();
+        let (low, high) = match &self.source {
+            Some(source) if self.work.state.failed().is_none() => source.size_hint(),
+            _ => (0, Some(0)),
+        };
+        // of what panicked nothing comes out
+        let least = if self.work.has_panicked() { 0 } else { low.saturating_add(inside) };
+        (least, high.and_then(|high| high.checked_add(inside)))
+    }
+
     /// Gives it a clock, before anything is asked of it.
     pub(super) fn with_clock<P: MaybeClock>(self, clock: P) -> Pipeline<S, H, F, K, P, L> {
         let Self { source, handler, key, work } = self;
@@ -137,21 +169,6 @@ where
     C: MaybeClock,
     L: Letters<S::Item, F::Output>,
 {
-    /// Items inside, and those that the source still has: at least, and at most.
-    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.work.stage == Stage::Over {
-            return (0, Some(0));
-        }
-        let inside = self.work.state.len();
-        let (low, high) = match &self.source {
-            Some(source) if self.work.state.failed().is_none() => source.size_hint(),
-            _ => (0, Some(0)),
-        };
-        // of what panicked nothing comes out
-        let least = if self.work.has_panicked() { 0 } else { low.saturating_add(inside) };
-        (least, high.and_then(|high| high.checked_add(inside)))
-    }
-
     /// The next result, in order. `None` at the end. `outcome` says how an output counts, and `can_fail` whether any fails.
     #[inline]
     pub(super) fn poll_next(
@@ -292,31 +309,5 @@ where
             cx.waker().wake_by_ref();
         }
         Poll::Pending
-    }
-}
-
-impl<S, H, F, K, C, L> Pipeline<S, H, F, K, C, L>
-where
-    S: Stream,
-    F: Future,
-    K: Key<S::Item>,
-    C: MaybeClock,
-    L: Letters<S::Item, F::Output>,
-{
-    pub(super) fn state(&self) -> &State {
-        &self.work.state
-    }
-
-    pub(super) fn check(&self) -> Result<(), OptionsError> {
-        self.work.check()
-    }
-
-    pub(super) fn now(&self) -> Time {
-        self.work.timer.now()
-    }
-
-    /// Whether the end was told.
-    pub(super) fn is_over(&self) -> bool {
-        self.work.stage == Stage::Over
     }
 }

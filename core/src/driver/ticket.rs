@@ -120,7 +120,7 @@ impl<R, E, I> Ticket<R, E, I> {
     }
 
     /// Cancels the item. One that waits never starts; the handler of one that runs is dropped, at the driver's next
-    /// step. The ticket then gives [`FailureKind::Cancelled`](super::FailureKind::Cancelled), in its turn.
+    /// step. The ticket then gives [`FailureKind::Cancelled`], in its turn.
     ///
     /// False where it is too late: the item is settled.
     pub fn cancel(&self) -> bool {

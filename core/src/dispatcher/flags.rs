@@ -2,7 +2,7 @@
 
 /// One thing that is not so with most sources at most times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum Flag {
     /// No more comes.
     Ended = 1,
     /// An offer was refused since the last event that says there is room.
@@ -15,32 +15,32 @@ pub(super) enum Mark {
 
 /// A set of them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks(u8);
+pub(super) struct Flags(u8);
 
-impl Marks {
+impl Flags {
     #[inline]
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     #[inline]
-    pub(super) fn has(self, mark: Mark) -> bool {
-        self.0 & mark as u8 != 0
+    pub(super) fn has(self, flag: Flag) -> bool {
+        self.0 & flag as u8 != 0
     }
 
     #[inline]
-    pub(super) fn has_either(self, mark: Mark, other: Mark) -> bool {
-        self.0 & (mark as u8 | other as u8) != 0
+    pub(super) fn has_either(self, flag: Flag, other: Flag) -> bool {
+        self.0 & (flag as u8 | other as u8) != 0
     }
 
-    pub(super) fn set(&mut self, mark: Mark, on: bool) {
-        self.0 = self.0 & !(mark as u8) | if on { mark as u8 } else { 0 };
+    pub(super) fn set(&mut self, flag: Flag, on: bool) {
+        self.0 = self.0 & !(flag as u8) | if on { flag as u8 } else { 0 };
     }
 
-    /// Takes a mark away, if it is there.
-    pub(super) fn take(&mut self, mark: Mark) -> bool {
-        let had = self.has(mark);
-        self.set(mark, false);
+    /// Takes a flag away, if it is there.
+    pub(super) fn take(&mut self, flag: Flag) -> bool {
+        let had = self.has(flag);
+        self.set(flag, false);
         had
     }
 }
