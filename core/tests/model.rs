@@ -33,36 +33,52 @@ mod numbers;
 mod pair;
 #[path = "model/progress.rs"]
 mod progress;
+#[path = "model/record.rs"]
+mod record;
+#[path = "model/recorded.rs"]
+mod recorded;
 #[path = "model/seen.rs"]
 mod seen;
+#[path = "model/shrink.rs"]
+mod shrink;
 #[path = "model/steps.rs"]
 mod steps;
 #[path = "model/stopping.rs"]
 mod stopping;
 #[path = "model/torment.rs"]
 mod torment;
+#[path = "model/trace.rs"]
+mod trace;
 #[path = "model/upset.rs"]
 mod upset;
+#[path = "vectors/mod.rs"]
+mod vectors;
 #[path = "model/waits.rs"]
 mod waits;
 #[path = "model/watch.rs"]
 mod watch;
+#[path = "model/written.rs"]
+mod written;
 
 extern crate alloc;
 
-use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
 
 use inorder::{
     Insert, OnGap, OnRestart, Seq, SequenceError, Sequencer, SequencerEvent, SequencerOptions, Time,
 };
 
-use config::Config;
 use lots::Lots;
 use pair::Pair;
-use steps::{Mix, Step};
+use steps::{Case, End, Mix, Step};
+use trace::{Trial, Wrong};
 
 const STEPS: u64 = 1_000_000;
+
+/// A trace of more lines is not printed.
+const MOST_SHOWN: usize = 80;
 
 fn environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| {
@@ -70,29 +86,29 @@ fn environment(name: &str, default: u64) -> u64 {
     })
 }
 
-/// The disagreement or the panic of a run. Every other one ends by an abort.
-fn failure(seed: u64, config: Config, steps: &[Step]) -> Option<String> {
-    match panic::catch_unwind(AssertUnwindSafe(|| Pair::run(config, steps, seed % 2 == 1))) {
-        Ok(result) => result.err(),
-        Err(payload) => {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            Some(format!(
-                "panicked: {}",
-                text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("without a text")
-            ))
-        }
-    }
-}
-
-/// One run: at most so many steps.
-fn run_of(seed: u64) -> (Config, Vec<Step>) {
+/// One run: at most so many steps. Every other one ends by an abort.
+fn run_of(seed: u64) -> Case {
     let mut lots = Lots::Drawn(seed);
     let config = steps::config(&mut lots);
     let mix = Mix::new(&mut lots);
     let mut steps = mix.first(&mut lots);
     let length = 20 + lots.below(300);
     steps.extend((0..length).map(|_| mix.step(&mut lots)));
-    (config, steps)
+    Case { config, steps, end: if seed % 2 == 1 { End::Abort } else { End::Drain } }
+}
+
+/// All that there is to say of a run that fails, and the file that has it as a vector.
+fn report(name: &str, first: &Wrong, trial: &impl Trial, case: Case) -> (String, PathBuf) {
+    let short = trace::shortest(trial, case);
+    let why = trace::failure(trial, &short, None).map_or_else(String::new, |why| why.to_string());
+    let text = trace::of(trial, &short, &format!("A run of the model, made short: {name}"));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt"));
+    fs::write(&path, &text).expect("it can be written");
+    let list: Vec<String> = short.steps.iter().map(|step| format!("  {step:?}")).collect();
+    let (config, list, shown) = (short.config, list.join("\n"), path.display());
+    let text = if text.lines().count() > MOST_SHOWN { "" } else { &text };
+    let head = format!("{name}: {first}\nshrunk: {why}\n{config:?}\n{list}");
+    (format!("{head}\n\nas a vector, {shown}:\n{text}"), path)
 }
 
 #[test]
@@ -101,16 +117,14 @@ fn random_commands_agree_with_the_naive_model() {
     let mut seed = environment("INORDER_MODEL_SEED", 1);
     let mut done = 0;
     while done < budget {
-        let (config, steps) = run_of(seed);
-        done += steps.len() as u64;
-        if let Some(first) = failure(seed, config, &steps) {
+        let case = run_of(seed);
+        done += case.steps.len() as u64;
+        if let Some(first) = trace::failure(&Pair::tried, &case, None) {
             let hook = panic::take_hook();
             panic::set_hook(Box::new(|_| {}));
-            let short = steps::shrink(steps, |steps| failure(seed, config, steps).is_some());
+            let (said, _) = report(&format!("model-{seed}"), &first, &Pair::tried, case);
             panic::set_hook(hook);
-            let why = failure(seed, config, &short).unwrap_or_default();
-            let list: Vec<String> = short.iter().map(|step| format!("  {step:?}")).collect();
-            panic!("seed {seed}: {first}\nshrunk: {why}\n{config:?}\n{}", list.join("\n"));
+            panic!("seed {seed}, {said}");
         }
         seed += 1;
     }
@@ -118,10 +132,12 @@ fn random_commands_agree_with_the_naive_model() {
 
 #[test]
 fn a_run_is_shrunk_to_what_matters() {
-    let (_, steps) = run_of(1);
-    let wanted = steps[steps.len() / 2].act;
-    let short = steps::shrink(steps, |steps| steps.iter().any(|step| step.act == wanted));
-    assert_eq!(short.iter().map(|step| step.act).collect::<Vec<_>>(), [wanted]);
+    let case = run_of(1);
+    let wanted = case.steps[case.steps.len() / 2].act;
+    let is_in = |case: &Case| case.steps.iter().any(|step| step.act == wanted);
+    let short = shrink::shrink(case, |case| case.config.capacity > 1 && is_in(case));
+    assert_eq!(short.steps, [Step { after: 0, act: wanted }]);
+    assert_eq!((short.config.concurrency, short.config.capacity), (1, 2));
 }
 
 #[test]
@@ -133,9 +149,9 @@ fn what_a_fuzzer_found_worth_keeping_still_holds() {
 fn replay(target: &str, run: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut files = 0;
-    for entry in std::fs::read_dir(&corpus).expect("there is a corpus") {
+    for entry in fs::read_dir(&corpus).expect("there is a corpus") {
         let path = entry.expect("it can be read").path();
-        run(&std::fs::read(&path).expect("it can be read"));
+        run(&fs::read(&path).expect("it can be read"));
         files += 1;
     }
     assert!(files > 0, "{} is empty", corpus.display());

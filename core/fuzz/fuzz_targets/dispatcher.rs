@@ -26,14 +26,24 @@ mod numbers;
 mod pair;
 #[path = "../../tests/model/progress.rs"]
 mod progress;
+#[path = "../../tests/model/record.rs"]
+mod record;
+#[path = "../../tests/model/recorded.rs"]
+mod recorded;
 #[path = "../../tests/model/seen.rs"]
 mod seen;
+#[path = "../../tests/model/shrink.rs"]
+mod shrink;
 #[path = "../../tests/model/steps.rs"]
 mod steps;
 #[path = "../../tests/model/stopping.rs"]
 mod stopping;
 #[path = "../../tests/model/torment.rs"]
 mod torment;
+#[path = "../../tests/model/trace.rs"]
+mod trace;
+#[path = "../../tests/vectors/mod.rs"]
+mod vectors;
 #[path = "../../tests/model/waits.rs"]
 mod waits;
 #[path = "../../tests/model/watch.rs"]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use inorder::{OnFailure, Options, Retry};
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) concurrency: usize,
     pub(crate) capacity: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Config {
 }
 
 /// Times in microseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retrying {
     pub(crate) attempts: u32,
     pub(crate) initial: u64,

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use inorder::{
-    Arrival, Checkpoint, Completion, Dispatcher, Event, Handle, Lane, Outcome, PushError, Resume,
-    Source, SourceOptions, Time, What,
+    Arrival, Checkpoint, Completion, Event, Handle, Lane, Outcome, PushError, Resume, Source, Time,
+    What,
 };
 
 use crate::config::Config;
@@ -14,11 +14,13 @@ use crate::lives::Lives;
 use crate::naive::{Naive, Stage};
 use crate::numbers::{Numbering, Numbers};
 use crate::progress::Done;
-use crate::steps::{Act, Step, Stray};
+use crate::recorded::{Recorded, Shared};
+use crate::steps::{Act, Case, End, Step, Stray};
+use crate::trace::Wrong;
 use crate::watch::Watch;
 
 pub(crate) struct Pair {
-    dispatcher: Dispatcher,
+    dispatcher: Recorded,
     naive: Naive,
     watch: Watch,
     lives: Lives,
@@ -48,9 +50,10 @@ fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
 }
 
 impl Pair {
-    pub(crate) fn new(config: Config) -> Self {
+    /// It is written down as it goes, if that is wanted.
+    pub(crate) fn new(config: Config, record: Option<Shared>) -> Self {
         Self {
-            dispatcher: Dispatcher::new(&config.options()).expect("the configuration is allowed"),
+            dispatcher: Recorded::new(&config, record),
             naive: Naive::new(config),
             watch: Watch::new(config),
             lives: Lives::default(),
@@ -63,15 +66,31 @@ impl Pair {
         }
     }
 
-    pub(crate) fn run(config: Config, steps: &[Step], by_abort: bool) -> Checked {
-        let mut pair = Self::new(config);
+    pub(crate) fn tried(case: &Case, record: Option<Shared>) -> Result<(), Wrong> {
+        Self::new(case.config, record).run(&case.steps, case.end)
+    }
+
+    /// With a model that takes the limits for others.
+    pub(crate) fn believing(self, config: Config) -> Self {
+        Self { naive: Naive::new(config), watch: Watch::new(config), ..self }
+    }
+
+    pub(crate) fn run(mut self, steps: &[Step], end: End) -> Result<(), Wrong> {
         for (number, step) in steps.iter().enumerate() {
-            pair.step(*step).map_err(|error| format!("step {number} {step:?}: {error}"))?;
+            let wrong = |what| Wrong { place: format!("step {number} {step:?}"), what };
+            self.step(*step).map_err(wrong)?;
         }
-        pair.finish(by_abort).map_err(|error| format!("at the end: {error}"))
+        let wrong = |what| Wrong { place: String::from("at the end"), what };
+        match end {
+            End::Drain => self.drain_all().and_then(|()| self.finish()),
+            End::Abort => self.abort_all().and_then(|()| self.finish()),
+            End::Cut => Ok(()),
+        }
+        .map_err(wrong)
     }
 
     fn step(&mut self, step: Step) -> Checked {
+        self.dispatcher.follows(step);
         self.said = Time::from_micros(self.now.as_micros().saturating_add_signed(step.after));
         self.now = self.now.max(self.said);
         self.act(step.act)?;
@@ -244,13 +263,7 @@ impl Pair {
         acknowledged: bool,
         numbering: Option<Numbering>,
     ) -> Result<Option<Source>, String> {
-        let mut options = SourceOptions::new().keyed(keyed).acknowledged(acknowledged);
-        if let Some(numbering) = numbering {
-            options = options
-                .sequenced_with(numbering.options())
-                .losses_come_out(numbering.losses_come_out);
-        }
-        let given = self.dispatcher.open_source(options);
+        let given = self.dispatcher.open_source(keyed, acknowledged, numbering);
         self.sources.extend(given);
         if let Some(id) = given {
             self.watch.opened(id, acknowledged);
@@ -266,7 +279,7 @@ impl Pair {
         let last: Vec<Source> = self.sources.iter().rev().take(3).copied().collect();
         let last: Vec<_> = last.iter().filter_map(|id| self.lives.crashed(*id)).collect();
         let (config, lives) = (self.naive.config, std::mem::take(&mut self.lives));
-        *self = Self { lives, ..Self::new(config) };
+        *self = Self { lives, ..Self::new(config, self.dispatcher.record()) };
         for (numbering, stored) in last {
             let given = self.open(false, true, numbering)?;
             if let (Some(id), Some(stored)) = (given, stored) {
@@ -513,7 +526,7 @@ impl Pair {
             same("seq_of", &dispatcher.seq_of(item.handle), &Some(item.seq))?;
             same("lane_of", &dispatcher.lane_of(item.handle), &item.lane)?;
         }
-        same("halted_lanes", &dispatcher.halted_lanes().collect(), &naive.halted_lanes())?;
+        same("halted_lanes", &dispatcher.halted_lanes(), &naive.halted_lanes())?;
         let (items, lost) = (self.live().len(), naive.items.len());
         same("len", &dispatcher.len(), &items)?;
         same("is_empty", &dispatcher.is_empty(), &(items == 0))?;
@@ -521,29 +534,32 @@ impl Pair {
         same("is_closed", &dispatcher.is_closed(), &naive.is_closed())?;
         same("is_drained", &dispatcher.is_drained(), &naive.is_drained())?;
         let stats = dispatcher.stats(now);
-        naive.compare_stats(&stats, now)?;
+        naive.compare_stats(&stats, now).inspect_err(|error| {
+            dispatcher.asks_figure(now, error.split(':').next().unwrap_or_default());
+        })?;
         self.watch.slots_in_use(lost - items);
         self.watch.at_rest(&stats)
     }
 
-    /// Lets everything come out that is in, or stops with all inside: nothing may be forgotten.
-    fn finish(&mut self, by_abort: bool) -> Checked {
-        let at_once = |act| Step { after: 0, act };
-        if by_abort {
-            self.step(at_once(Act::Close { timeout: Some(1_000) }))?;
-            self.step(Step { after: 1_000, act: Act::Timeout })?;
-            self.step(at_once(Act::Complete { running: 0, outcome: Outcome::FAILED }))?;
-            self.step(Step { after: 250_000, act: Act::Timeout })?;
-            while !self.running.is_empty() {
-                self.step(at_once(Act::Complete { running: 0, outcome: Outcome::Ok }))?;
-            }
-        } else {
-            self.drain_all()?;
-        }
-        self.step(at_once(Act::Close { timeout: Some(0) }))?;
+    /// Nothing may be forgotten.
+    fn finish(&mut self) -> Checked {
+        self.step(Step { after: 0, act: Act::Close { timeout: Some(0) } })?;
         same("left inside", &self.dispatcher.len(), &0)?;
         same("over", &self.dispatcher.is_drained(), &true)?;
         self.watch.finished(&self.dispatcher.stats(self.now))
+    }
+
+    /// Stops with all inside.
+    fn abort_all(&mut self) -> Checked {
+        let at_once = |act| Step { after: 0, act };
+        self.step(at_once(Act::Close { timeout: Some(1_000) }))?;
+        self.step(Step { after: 1_000, act: Act::Timeout })?;
+        self.step(at_once(Act::Complete { running: 0, outcome: Outcome::FAILED }))?;
+        self.step(Step { after: 250_000, act: Act::Timeout })?;
+        while !self.running.is_empty() {
+            self.step(at_once(Act::Complete { running: 0, outcome: Outcome::Ok }))?;
+        }
+        Ok(())
     }
 
     /// Ends all sources, and then works, resumes, waits and takes until nothing is left.

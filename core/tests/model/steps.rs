@@ -1,4 +1,4 @@
-//! What a driver, or a broken one, may do next; and how a failing run is made short.
+//! What a driver, or a broken one, may do next.
 
 use std::fmt;
 use std::time::Duration;
@@ -126,6 +126,24 @@ impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:+} {:?}", self.after, self.act)
     }
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All that is inside comes out.
+    Drain,
+    Abort,
+    /// With its last step.
+    Cut,
+}
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub(crate) config: Config,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) end: End,
 }
 
 pub(crate) const POLICIES: [OnFailure; 5] =
@@ -306,26 +324,5 @@ impl Mix {
             }
             _ => Outcome::Ok,
         }
-    }
-}
-
-/// Drops steps while the run still fails: halves first, then quarters, at last single ones.
-pub(crate) fn shrink(mut steps: Vec<Step>, fails: impl Fn(&[Step]) -> bool) -> Vec<Step> {
-    let mut size = steps.len().div_ceil(2).max(1);
-    loop {
-        let (mut from, before) = (0, steps.len());
-        while from < steps.len() {
-            let mut fewer = steps.clone();
-            fewer.drain(from..(from + size).min(steps.len()));
-            if fails(&fewer) {
-                steps = fewer;
-            } else {
-                from += size;
-            }
-        }
-        if size == 1 && steps.len() == before {
-            return steps;
-        }
-        size = size.div_ceil(2);
     }
 }

@@ -2,30 +2,23 @@
 
 use std::fmt::Write as _;
 
-use inorder::{
-    Arrival, Completion, Dispatcher, Event, Handle, Lane, Outcome, PushError, Release, Rest,
-    Resume, Run, RunKind, SequenceError, Source, SourceOptions, Time, What, Why,
-};
+use inorder::{Dispatcher, Lane, Outcome, Resume, SequenceError, Source, SourceOptions, Time};
 
+use super::names::{HAND_OVERS, Names, arrived, completion, pushed};
 use super::{Words, checkpoints, id_or_none, number, numbers};
 
 /// The options of a source whose caller gives the numbers.
 const NUMBERS: [&str; 6] = ["start", "gap", "gap_timeout", "gap_warning", "wrap", "restart"];
 
-/// What is added to the number of an attempt to hand over.
-const HAND_OVERS: u32 = 1 << 31;
-
 pub(super) struct Bench {
     dispatcher: Dispatcher,
     now: Time,
-    sources: Vec<(String, Source)>,
-    /// All items that were ever accepted, by name.
-    items: Vec<(String, Handle)>,
+    names: Names,
 }
 
 impl Bench {
     pub(super) fn new(dispatcher: Dispatcher) -> Self {
-        Self { dispatcher, now: Time::from_micros(0), sources: Vec::new(), items: Vec::new() }
+        Self { dispatcher, now: Time::from_micros(0), names: Names::default() }
     }
 
     pub(super) fn step(&mut self, words: &[&str], out: &mut String) {
@@ -71,7 +64,7 @@ impl Bench {
                     return true;
                 }
                 match self.dispatcher.open_source(options) {
-                    Some(source) => self.sources.push((words.plain[0].to_string(), source)),
+                    Some(source) => self.names.add_source(words.plain[0], source),
                     None => line(out, "closed"),
                 }
             }
@@ -79,7 +72,7 @@ impl Bench {
                 words.allow(2, &["attempt", "hand_over", "after"]);
                 let outcome = match words.plain[1] {
                     "ok" => Outcome::Ok,
-                    "failed" => Outcome::FAILED,
+                    "failed" => Outcome::Failed { retry: false, after: words.span("after") },
                     "retry" => Outcome::Failed { retry: true, after: words.span("after") },
                     "cancelled" => Outcome::Cancelled,
                     other => panic!("no outcome: {other}"),
@@ -88,21 +81,13 @@ impl Bench {
                     Some(nth) => HAND_OVERS + nth as u32,
                     None => words.number("attempt").unwrap_or(1) as u32,
                 };
-                let handle = self.item(words.plain[0]);
-                line(
-                    out,
-                    match self.dispatcher.complete(now, handle, attempt, outcome) {
-                        Completion::Settled => "settled",
-                        Completion::Ignored => "ignored",
-                        Completion::Retrying => "retrying",
-                        Completion::Stale => "stale",
-                        other => panic!("no name for {other:?}"),
-                    },
-                );
+                let handle = self.names.item(words.plain[0]);
+                let answer = self.dispatcher.complete(now, handle, attempt, outcome);
+                line(out, completion(answer));
             }
             "cancel" | "reject" | "released" | "undelivered" => {
                 words.allow(1, &[]);
-                let handle = self.item(words.plain[0]);
+                let handle = self.names.item(words.plain[0]);
                 let answer = match command {
                     "cancel" => self.dispatcher.cancel(now, handle),
                     "reject" => self.dispatcher.reject(now, handle),
@@ -114,7 +99,7 @@ impl Bench {
             "lend" => {
                 words.allow(0, &["in"]);
                 let release = self.dispatcher.poll_release(self.source(words));
-                let lent = release.map(|release| self.outcome("lent", release));
+                let lent = release.map(|release| self.names.outcome("lent", release));
                 line(out, lent.as_deref().unwrap_or("lent none"));
             }
             "take" => {
@@ -191,7 +176,7 @@ impl Bench {
 
     fn getter(&self, command: &str, words: &Words<'_>) -> String {
         let source = || self.source(words);
-        let item = || self.item(words.plain[0]);
+        let item = || self.names.item(words.plain[0]);
         match command {
             "stats" => return self.stats(&words.plain),
             "seq_of" | "lane_of" => words.allow(1, &[]),
@@ -209,7 +194,7 @@ impl Bench {
                 }
                 text
             }),
-            "head" => self.dispatcher.head(source()).map(|handle| self.name(handle)),
+            "head" => self.dispatcher.head(source()).map(|handle| self.names.item_name(handle)),
             "can_lend" => Some(self.dispatcher.can_lend(source()).to_string()),
             "halted_lanes" => {
                 let lanes: Vec<String> =
@@ -218,7 +203,7 @@ impl Bench {
             }
             "wants" => Some(self.dispatcher.wants(source()).to_string()),
             "oldest" => self.dispatcher.oldest(source()).map(|seq| seq.to_string()),
-            "failed" => self.dispatcher.failed(source()).map(|handle| self.name(handle)),
+            "failed" => self.dispatcher.failed(source()).map(|handle| self.names.item_name(handle)),
             "gap_error" => self.dispatcher.gap_error(source()).map(|(at, error)| match error {
                 SequenceError::GapTimeout { first, last, .. } => {
                     format!("at={at} first={first} last={last}")
@@ -229,8 +214,10 @@ impl Bench {
                     panic!("no error of a source: {other}")
                 }
             }),
+            "wants_one" => Some(self.dispatcher.wants_one(source()).to_string()),
             "is_full" => Some(self.dispatcher.is_full(source()).to_string()),
             "len" => Some(self.dispatcher.len().to_string()),
+            "is_empty" => Some(self.dispatcher.is_empty().to_string()),
             "is_closed" => Some(self.dispatcher.is_closed().to_string()),
             "is_drained" => Some(self.dispatcher.is_drained().to_string()),
             "poll_timeout" => {
@@ -300,33 +287,21 @@ impl Bench {
     fn offer(&mut self, name: &str, words: &Words<'_>, out: &mut String) {
         let (now, source) = (self.now, self.source(words));
         let lane = words.number("lane").and_then(|number| Lane::new(number as u32));
-        let (answer, handle) = match words.number("seq") {
-            None => match self.dispatcher.push(now, source, lane) {
-                Ok(handle) => ("accepted", Some(handle)),
-                Err(error) => (refusal(error), None),
-            },
-            Some(seq) => match self.dispatcher.push_at(now, source, lane, seq) {
-                Ok(Arrival::Ready(handle)) => ("ready", Some(handle)),
-                Ok(Arrival::Held(handle)) => ("held", Some(handle)),
-                Ok(Arrival::Duplicate) => ("duplicate", None),
-                Ok(Arrival::Late) => ("late", None),
-                Ok(Arrival::TooFar) => ("too_far", None),
-                Ok(Arrival::Restored) => ("restored", None),
-                Err(error) => (refusal(error), None),
-            },
+        let answer = match words.number("seq") {
+            None => pushed(self.dispatcher.push(now, source, lane)),
+            Some(seq) => arrived(self.dispatcher.push_at(now, source, lane, seq)),
         };
-        let Some(handle) = handle else { return line(out, &format!("{answer} item={name}")) };
-        assert!(
-            self.items.iter().all(|(known, old)| known != name && *old != handle),
-            "{name} is not new"
-        );
-        self.items.push((name.to_string(), handle));
-        let seq = self.dispatcher.seq_of(handle).expect("it was just accepted");
-        line(out, &format!("{answer} seq={seq} item={name}"));
-        match words.get("key") {
-            None => {}
-            Some("raised") => assert!(self.dispatcher.reject(now, handle)),
-            Some(other) => panic!("key={other}"),
+        let is_new = answer.1.is_none_or(|handle| self.names.is_new(name, handle));
+        assert!(is_new, "{name} is not new");
+        line(out, &self.names.offered(&self.dispatcher, name, answer));
+        match (words.get("key"), answer.1) {
+            (Some("raised"), Some(handle)) => {
+                if !self.dispatcher.reject(now, handle) {
+                    line(out, &format!("reject item={name} answer=false"));
+                }
+            }
+            (None | Some("raised"), None) | (None, Some(_)) => {}
+            (Some(other), _) => panic!("key={other}"),
         }
     }
 
@@ -340,7 +315,7 @@ impl Bench {
                 }
                 return;
             };
-            let text = self.outcome("out", release);
+            let text = self.names.outcome("out", release);
             line(out, &text);
             assert!(self.dispatcher.released(self.now, release.handle));
             self.drain(out);
@@ -351,146 +326,28 @@ impl Bench {
     fn drain(&mut self, out: &mut String) {
         loop {
             while let Some(event) = self.dispatcher.poll_event() {
-                line(out, &self.event(event));
+                line(out, &self.names.event(event));
             }
             if let Some(run) = self.dispatcher.poll_dispatch() {
-                let seq = self.dispatcher.seq_of(run.handle).expect("what starts is in flight");
-                line(out, &self.run(seq, run));
+                line(out, &self.names.run(&self.dispatcher, run));
                 continue;
             }
             // the search for a start can settle items whose key raised
             match self.dispatcher.poll_event() {
-                Some(event) => line(out, &self.event(event)),
+                Some(event) => line(out, &self.names.event(event)),
                 None => return,
             }
         }
     }
 
-    fn run(&self, seq: u64, run: Run) -> String {
-        let number = match run.kind() {
-            RunKind::Handler => format!("attempt={}", run.attempt),
-            RunKind::HandOver => format!("hand_over={}", run.attempt - HAND_OVERS),
-        };
-        format!("run seq={seq} {number} item={}", self.name(run.handle))
-    }
-
-    fn event(&self, event: Event) -> String {
-        match event {
-            Event::Signal { handle, attempt, why } => {
-                let number = match attempt.checked_sub(HAND_OVERS) {
-                    None => format!("attempt={attempt}"),
-                    Some(nth) => format!("hand_over={nth}"),
-                };
-                format!("signal {number} why={} item={}", reason(why), self.name(handle))
-            }
-            Event::Passed { handle, why } => {
-                format!("passed why={} item={}", reason(why), self.name(handle))
-            }
-            Event::Left { handle, rest, why } => {
-                let rest = match rest {
-                    Rest::Settled => "settled",
-                    Rest::NeverStarted => "never_started",
-                    Rest::Unfinished => "unfinished",
-                    Rest::Detached => "detached",
-                };
-                format!(
-                    "left rest={rest} why={} item={}",
-                    why.map_or("none", reason),
-                    self.name(handle)
-                )
-            }
-            Event::Lost { source, first, last } => {
-                format!("lost first={first} last={last} source={}", self.source_name(source))
-            }
-            Event::Gap { source, at, first, last } => {
-                let source = self.source_name(source);
-                format!("gap first={first} last={last} at={at} source={source}")
-            }
-            Event::Room { source } => format!("room source={}", self.source_name(source)),
-            Event::LaneIdle { lane } => format!("lane_idle lane={}", lane.number()),
-            Event::Drained { source } => format!("drained source={}", self.source_name(source)),
-            Event::Expired { handle } => format!("expired item={}", self.name(handle)),
-            Event::Halted { handle } => format!("halted item={}", self.name(handle)),
-            Event::Completed { handle } => format!("completed item={}", self.name(handle)),
-            other => panic!("unknown event {other:?}"),
-        }
-    }
-
-    /// What stands for numbers that were given up gets a name when it is first seen.
-    fn outcome(&mut self, word: &str, release: Release) -> String {
-        let what = match release.what {
-            What::Ok => String::from("ok"),
-            What::Failed => String::from("failed"),
-            What::Lost { first, last } => format!("lost first={first} last={last}"),
-            What::GapTimeout { first, last } => format!("gap_timeout first={first} last={last}"),
-            other => panic!("unknown {other:?}"),
-        };
-        if let What::Lost { first, .. } | What::GapTimeout { first, .. } = release.what {
-            self.items.push((format!("lost-{first}"), release.handle));
-        }
-        let (seq, attempt, name) = (release.seq, release.attempt, self.name(release.handle));
-        format!("{word} seq={seq} attempt={attempt} what={what} item={name}")
-    }
-
-    fn item(&self, name: &str) -> Handle {
-        if let Some(bits) = name.strip_prefix('#') {
-            return Handle::from_bits(number(bits));
-        }
-        let known = self.items.iter().find(|(known, _)| known == name);
-        known.unwrap_or_else(|| panic!("no item {name} was accepted")).1
-    }
-
-    fn name(&self, handle: Handle) -> String {
-        let known = self.items.iter().find(|(_, known)| *known == handle);
-        known.unwrap_or_else(|| panic!("{handle:?} was never given")).0.clone()
-    }
-
     fn source(&self, words: &Words<'_>) -> Source {
-        let Some(name) = words.get("in") else {
-            return self.sources.first().expect("a source is open").1;
-        };
-        if let Some(bits) = name.strip_prefix('#') {
-            return Source::from_bits(number(bits));
+        match words.get("in") {
+            None => self.names.first_source().expect("a source is open"),
+            Some(name) => self.names.source(name),
         }
-        self.sources
-            .iter()
-            .find(|(known, _)| known == name)
-            .unwrap_or_else(|| panic!("no source {name}"))
-            .1
-    }
-
-    fn source_name(&self, source: Source) -> &str {
-        let known = self.sources.iter().find(|(_, known)| *known == source);
-        &known.unwrap_or_else(|| panic!("{source:?} was never given")).0
     }
 }
 
 fn line(out: &mut String, text: &str) {
     writeln!(out, "{text}").expect("a string takes all");
-}
-
-fn reason(why: Why) -> &'static str {
-    match why {
-        Why::Cancelled => "cancelled",
-        Why::Failure => "failure",
-        Why::Closed => "closed",
-        Why::AttemptTimeout => "attempt_timeout",
-        Why::DeadlineExceeded => "deadline_exceeded",
-        Why::Skipped => "skipped",
-        Why::DeadLettered => "dead_lettered",
-        Why::KeyHalted => "key_halted",
-        Why::HandedBack => "handed_back",
-        Why::Fenced => "fenced",
-        other => panic!("unknown {other:?}"),
-    }
-}
-
-fn refusal(error: PushError) -> &'static str {
-    match error {
-        PushError::Full => "full",
-        PushError::Closed => "closed",
-        PushError::Numbering => "numbering",
-        PushError::Restored => "restored",
-        other => panic!("unknown {other:?}"),
-    }
 }
