@@ -2,8 +2,10 @@
 //!
 //! A state is what decides the future: the dispatcher in its canonical form, and what its driver has seen. From the
 //! first one every command that makes sense is given, and so on from each new one, breadth first: what is printed for a
-//! violation is a shortest way to it. `cargo test --release -p inorder --test exhaustive -- --ignored --nocapture` goes
-//! on for hours; `INORDER_EXHAUSTIVE` names the one policy that is wanted, `INORDER_EXHAUSTIVE_DEPTH` how many commands.
+//! violation, and written as a vector, is a shortest way to it.
+//!
+//! `cargo test --release -p inorder --test exhaustive -- --ignored --nocapture` goes on for hours; `INORDER_EXHAUSTIVE`
+//! names the one policy that is wanted, `INORDER_EXHAUSTIVE_DEPTH` how many commands.
 
 #[path = "exhaustive/acts.rs"]
 mod acts;
@@ -29,8 +31,14 @@ mod seen;
 mod setups;
 #[path = "exhaustive/soak.rs"]
 mod soak;
+#[path = "exhaustive/trace.rs"]
+mod trace;
+#[path = "vectors/mod.rs"]
+mod vectors;
 #[path = "exhaustive/walk.rs"]
 mod walk;
+#[path = "model/words.rs"]
+mod words;
 
 use config::Config;
 use inorder::OnFailure;

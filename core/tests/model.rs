@@ -57,6 +57,8 @@ mod vectors;
 mod waits;
 #[path = "model/watch.rs"]
 mod watch;
+#[path = "model/words.rs"]
+mod words;
 #[path = "model/written.rs"]
 mod written;
 

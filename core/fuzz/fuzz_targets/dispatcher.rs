@@ -48,5 +48,7 @@ mod vectors;
 mod waits;
 #[path = "../../tests/model/watch.rs"]
 mod watch;
+#[path = "../../tests/model/words.rs"]
+mod words;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::run(data));

@@ -15,6 +15,8 @@ pub(crate) struct World {
     pub(crate) seen: Seen,
     pub(crate) now: Time,
     pub(crate) sources: Rc<[Source]>,
+    /// What was commanded, where that is wanted.
+    pub(crate) way: Option<Vec<Act>>,
 }
 
 impl World {
@@ -25,7 +27,7 @@ impl World {
             .map(|_| dispatcher.open_source(options).expect("it is open"))
             .collect();
         let seen = Seen::new(setup.config, sources.len());
-        Self { dispatcher, seen, now: Time::default(), sources }
+        Self { dispatcher, seen, now: Time::default(), sources, way: None }
     }
 
     /// What the future depends on, and what was promised of it.
@@ -37,6 +39,7 @@ impl World {
 
     pub(crate) fn apply(&mut self, act: Act) -> Checked {
         let now = self.now;
+        self.way.iter_mut().for_each(|way| way.push(act));
         match act {
             Act::Push { source, lane } => self.push(source, lane)?,
             Act::End { source } => {

@@ -18,18 +18,25 @@ const MOST_STEPS: usize = 300;
 pub(crate) struct Futures {
     ending: Prints,
     stopping: Prints,
+    /// What was commanded where something was broken, if that was noted.
+    pub(crate) way: Option<Vec<Act>>,
 }
 
 impl Futures {
     /// `form` is that of the world.
     pub(crate) fn check(&mut self, mut world: World, form: &[u64]) -> Checked {
         is_deaf_to_the_past(&mut world, form)?;
-        self.can_end(world.clone()).map_err(|error| format!("working on: {error}"))?;
-        self.can_stop(world).map_err(|error| format!("stopping: {error}"))
+        let mut end = world.clone();
+        let ended = self.can_end(&mut end).map_err(|error| format!("working on: {error}"));
+        self.way = end.way;
+        ended?;
+        let stopped = self.can_stop(&mut world).map_err(|error| format!("stopping: {error}"));
+        self.way = world.way;
+        stopped
     }
 
     /// Works, resumes, waits and takes until nothing is left.
-    fn can_end(&mut self, mut world: World) -> Checked {
+    fn can_end(&mut self, world: &mut World) -> Checked {
         if world.seen.paused {
             world.apply(Act::Pause { paused: false })?;
         }
@@ -52,7 +59,7 @@ impl Futures {
                 world.check()?;
                 break;
             }
-            let act = next_to_end(&world);
+            let act = next_to_end(world);
             world.apply(act)?;
         }
         // only now: one that comes by itself again does not end
@@ -63,7 +70,7 @@ impl Futures {
     }
 
     /// Stops at once: handlers that are deaf are reported, and all is over.
-    fn can_stop(&mut self, mut world: World) -> Checked {
+    fn can_stop(&mut self, world: &mut World) -> Checked {
         world.apply(Act::Close { timeout: Some(0) })?;
         if !self.stopping.insert(print_of(&world.form())) {
             return Ok(());
@@ -85,7 +92,7 @@ impl Futures {
         holds(world.dispatcher.poll_timeout().is_none(), "nothing is due when all is over")?;
         holds(world.seen.items.iter().all(|known| known.has_left), "every item is reported")?;
         for item in 0..world.seen.items.len() {
-            if runs(&world, item) {
+            if runs(world, item) {
                 world.apply(Act::Complete { item, outcome: Outcome::Ok })?;
             }
         }

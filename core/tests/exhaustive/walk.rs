@@ -12,6 +12,7 @@ use crate::futures::Futures;
 use crate::prints::{Prints, print_of};
 use crate::seen::Checked;
 use crate::setups::Setup;
+use crate::trace;
 
 /// What was found in a space.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,8 +105,10 @@ pub(crate) fn explore(
             let world = trail.go(ways.to(state))?;
             for act in acts::of(setup, world) {
                 let mut after = world.clone();
-                let told =
-                    |error: String| format!("{setup:?}\n{:?}\n{act:?}\n{error}", ways.to(state));
+                let told = |error: String| {
+                    let way = [ways.to(state), vec![act]].concat();
+                    format!("{setup:?}\n{way:?}\n{error}\n{}", trace::written(setup, &way, &error))
+                };
                 after.apply(act).map_err(told)?;
                 space.commands += 1;
                 let form = after.form();

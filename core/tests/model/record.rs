@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use inorder::{Checkpoint, Handle, Lane, OnFailure, OnGap, Outcome, Resume, Seq, Source, Time};
+use inorder::{Checkpoint, Handle, Lane, OnGap, Seq, Source, Time};
 
 use crate::config::Config;
 use crate::numbers::Numbering;
 use crate::steps::Step;
-use crate::vectors::names::{HAND_OVERS, Names};
+use crate::vectors::names::Names;
+use crate::words::{begun, span};
 
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -148,26 +149,6 @@ impl Record {
     }
 }
 
-fn begun(config: &Config) -> String {
-    let (concurrency, capacity) = (config.concurrency, config.capacity);
-    let mut step = format!("dispatcher concurrency={concurrency} capacity={capacity}");
-    if !config.ordered {
-        step += " ordered=false";
-    }
-    step += &format!(" on_failure={}", policy(config.policy));
-    if config.policy_without_lane != OnFailure::Fail {
-        step += &format!(" on_failure_or={}", policy(config.policy_without_lane));
-    }
-    if let Some(retry) = config.retry {
-        let (attempts, initial, maximum) = (retry.attempts, retry.initial, retry.maximum);
-        let multiplier = retry.multiplier as f64 / 2.0;
-        step += &format!(" retry={attempts} initial={initial} maximum={maximum}");
-        step += &format!(" multiplier={multiplier} jitter={}", retry.seed.is_some());
-        step += &retry.seed.map_or_else(String::new, |seed| format!(" seed={seed}"));
-    }
-    step + &span("timeout", config.timeout) + &span("total_timeout", config.total_timeout)
-}
-
 fn numbered(numbering: &Numbering) -> String {
     let mut words = String::from(if numbering.losses_come_out { "" } else { " losses_told" });
     words += &numbering.start.map_or(String::from(" start=first"), |seq| format!(" start={seq}"));
@@ -183,50 +164,9 @@ fn numbered(numbering: &Numbering) -> String {
     words + &numbering.wrap.map_or_else(String::new, |bits| format!(" wrap={bits}"))
 }
 
-/// How an attempt ended; the first one needs no number.
-pub(super) fn ended(attempt: u32, outcome: Outcome) -> String {
-    let mut words = match outcome {
-        Outcome::Ok => String::from("ok"),
-        Outcome::Failed { retry, after } => {
-            String::from(if retry { "retry" } else { "failed" }) + &span("after", after)
-        }
-        Outcome::Cancelled => String::from("cancelled"),
-        other => panic!("unknown {other:?}"),
-    };
-    if let Some(nth) = attempt.checked_sub(HAND_OVERS) {
-        words += &format!(" hand_over={nth}");
-    } else if attempt != 1 {
-        words += &format!(" attempt={attempt}");
-    }
-    words
-}
-
-pub(super) fn resumed(how: Resume) -> &'static str {
-    match how {
-        Resume::Retry => "retry",
-        Resume::Skip => "skip",
-        Resume::DeadLetter => "dead_letter",
-    }
-}
-
 pub(super) fn restored(checkpoint: &Checkpoint, committed: Option<Seq>) -> String {
     let place = |seq: Option<Seq>| seq.map_or(String::from("none"), |seq| seq.to_string());
     let runs = checkpoint.runs().map(|(first, last)| format!(" {first}-{last}"));
     let (position, runs) = (place(checkpoint.position()), runs.collect::<String>());
     format!("{position}{runs} committed={}", place(committed))
-}
-
-pub(super) fn span(name: &str, span: Option<Duration>) -> String {
-    span.map_or_else(String::new, |span| format!(" {name}={}", span.as_micros()))
-}
-
-fn policy(policy: OnFailure) -> &'static str {
-    match policy {
-        OnFailure::Fail => "fail",
-        OnFailure::Emit => "emit",
-        OnFailure::Skip => "skip",
-        OnFailure::DeadLetter => "dead_letter",
-        OnFailure::HaltKey => "halt_key",
-        other => panic!("unknown {other:?}"),
-    }
 }

@@ -12,9 +12,10 @@ use inorder::{
 
 use crate::config::Config;
 use crate::numbers::Numbering;
-use crate::record::{Record, ended, restored, resumed, span};
+use crate::record::{Record, restored};
 use crate::steps::Step;
 use crate::vectors::names::{arrived, completion, pushed};
+use crate::words::{ended, resumed, span};
 
 /// Outside of the run, so that it outlives a panic.
 pub(crate) type Shared = Rc<RefCell<Record>>;
