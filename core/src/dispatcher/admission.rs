@@ -41,7 +41,12 @@ impl Dispatcher {
         {
             return false;
         }
-        state.keyed || self.tally.queued() <= self.startable()
+        if state.keyed {
+            return true;
+        }
+        // cheaper to ask, and most often so: then no more is queued than can start
+        (self.aside == 0 && self.tally.queued_or_running() <= self.concurrency)
+            || self.tally.queued() <= self.startable()
     }
 
     /// How many items that were never tried may start now, if there are so many.

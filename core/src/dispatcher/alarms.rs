@@ -14,8 +14,9 @@ impl Dispatcher {
     #[inline]
     pub(super) fn next_due(&self) -> Option<Time> {
         // asked after every command, and most often there are no timers
-        if self.timeout.is_none() && self.total_timeout.is_none() && self.alarms.is_empty() {
-            return self.phase.due();
+        let is_limited = self.timeout.is_some() || self.total_timeout.is_some();
+        if matches!(self.phase, Phase::Open) && !is_limited && self.alarms.is_empty() {
+            return None;
         }
         self.next_alarm()
     }

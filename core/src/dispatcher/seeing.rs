@@ -65,6 +65,12 @@ impl Tally {
         (self.started - self.ok - self.unsuccessful) as u32
     }
 
+    /// The sum of the two, for less than each.
+    #[inline]
+    pub(super) fn queued_or_running(&self) -> u32 {
+        (self.accepted + self.again - self.unstarted - self.ok - self.unsuccessful) as u32
+    }
+
     pub(super) fn settled(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Ok => self.ok += 1,
