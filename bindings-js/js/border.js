@@ -4,7 +4,8 @@
 // | crossing                        | when                                       |
 // |---------------------------------|--------------------------------------------|
 // | push, pushAt                    | an item was read or offered                |
-// | complete                        | an attempt ended                           |
+// | complete                        | an attempt ended, and cannot be noted      |
+// | complete_all                    | some that were noted, before anything else |
 // | take (lend, then released)      | a result is wanted and taken at once       |
 // | lend, released, undelivered     | a result is held while it is looked at     |
 // | cancel, close, end, refuse      | as they were called                        |
@@ -20,7 +21,7 @@ import * as clock from "./clock.js";
 import * as c from "./codes.js";
 import * as trap from "./trap.js";
 
-const NOTHING = new Int32Array(c.RECORDS);
+const NOTHING = new Int32Array(c.CELLS);
 
 /** The dispatcher of one state. Times are milliseconds. */
 export class Border {
@@ -31,6 +32,8 @@ export class Border {
   /** @type {any} What {@link stats} says once the core is gone. */
   #lastStats = Object.freeze({});
   #broke;
+  /** How many attempts are noted as ended. */
+  #ended = 0;
 
   /** The bits of the last answer. */
   status = c.RECORDED;
@@ -67,6 +70,11 @@ export class Border {
   get cells() {
     if (this.#cells.length === 0 && this.#core !== undefined) this.#cells = this.#map(this.#core);
     return this.#cells;
+  }
+
+  /** Whether there is something to read, or to tell. */
+  get isDue() {
+    return (this.status & c.RECORDED) !== 0 || this.#ended > 0;
   }
 
   /** The slot of the item at the failed position, or -1. */
@@ -110,18 +118,19 @@ export class Border {
   /**
    * Offers an item: a slot, or why it was not accepted.
    * @param {number} lane
-   * @param {boolean} isRejected
+   * @param {number} rejected not 0, where its key could not be had: a flag takes an engine longer to hand over
    * @param {number | undefined} seq
    * @returns {number}
    */
-  offer(lane, isRejected, seq) {
+  offer(lane, rejected, seq) {
     const core = this.#core;
     if (core === undefined) return c.CLOSED;
     try {
+      this.#catchUp(core);
       const answer =
         seq === undefined
-          ? core.push(clock.now(), lane, isRejected)
-          : core.push_at(clock.now(), lane, isRejected, seq);
+          ? core.push(clock.now(), lane, rejected)
+          : core.push_at(clock.now(), lane, rejected, seq);
       return answer < 0 ? answer : this.#note(answer);
     } catch (error) {
       throw this.#fail(error);
@@ -139,18 +148,35 @@ export class Border {
     const core = this.#core;
     if (core === undefined) return this.status;
     try {
+      this.#catchUp(core);
       return this.#note(core.complete(clock.now(), slot, attempt, outcome));
     } catch (error) {
       throw this.#fail(error);
     }
   }
 
+  /**
+   * Notes that an attempt ended well: it is told before the next command is given, or anything asked.
+   * @param {number} slot
+   * @param {number} attempt
+   * @returns {boolean} whether no other can be noted
+   */
+  note(slot, attempt) {
+    if (this.#core === undefined) return false;
+    const { cells } = this;
+    const at = c.ENDED + 2 * this.#ended;
+    cells[at] = slot;
+    cells[at + 1] = attempt;
+    return ++this.#ended === c.MOST_ENDED;
+  }
+
   /** Takes the next result: its slot and what it is, or -1. @returns {number} */
   take() {
     const core = this.#core;
-    if (core === undefined || (this.status & c.READY) === 0) return -1;
+    if (core === undefined) return -1;
     try {
-      return this.#note(core.take(clock.now()));
+      this.#catchUp(core);
+      return (this.status & c.READY) === 0 ? -1 : this.#note(core.take(clock.now()));
     } catch (error) {
       throw this.#fail(error);
     }
@@ -159,9 +185,10 @@ export class Border {
   /** Lends it: it keeps its place until it is released. @returns {number} */
   lend() {
     const core = this.#core;
-    if (core === undefined || (this.status & c.READY) === 0) return -1;
+    if (core === undefined) return -1;
     try {
-      return this.#note(core.lend());
+      this.#catchUp(core);
+      return (this.status & c.READY) === 0 ? -1 : this.#note(core.lend());
     } catch (error) {
       throw this.#fail(error);
     }
@@ -169,6 +196,7 @@ export class Border {
 
   /** Looks at the cells for what the last records left; they count as read. @returns {number} how many there are */
   read() {
+    if (this.#core !== undefined) this.#catchUp(this.#core);
     const cells = this.cells;
     const count = cells[c.COUNT];
     cells[c.COUNT] = 0;
@@ -185,6 +213,7 @@ export class Border {
   ask(question, otherwise) {
     if (this.#core === undefined) return otherwise;
     try {
+      this.#catchUp(this.#core);
       this.status |= c.RECORDED;
       return question(this.#core);
     } catch (error) {
@@ -203,6 +232,18 @@ export class Border {
 
   // helpers
 
+  /** Tells of the attempts that are noted. @param {Core} core */
+  #catchUp(core) {
+    const ended = this.#ended;
+    if (ended === 0) return;
+    this.#ended = 0;
+    try {
+      this.#note(core.complete_all(clock.now(), ended));
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
   /** @param {number} answer */
   #note(answer) {
     // what was told before may be unread
@@ -214,13 +255,14 @@ export class Border {
   #letGo() {
     this.#core = undefined;
     this.#cells = NOTHING;
+    this.#ended = 0;
     this.status = 0;
   }
 
   /** @param {Core} core */
   #map(core) {
     const { buffer } = /** @type {WebAssembly.Memory} */ (shared_memory());
-    return new Int32Array(buffer, core.cells(), c.RECORDS + c.WIDTH * c.MOST);
+    return new Int32Array(buffer, core.cells(), c.CELLS);
   }
 
   /** @param {unknown} error */

@@ -1,17 +1,21 @@
 // @ts-check
 // All that knows time. The host's functions are looked up at each call, so that the fake timers of a test replace them.
 
+// These stand first, so that the build writes them into the code in the place of their names.
+/** How often the time that was read may be used: a host may drop what would forget it. */
+const USES = 64;
 /** What a host's timer can wait at most, in milliseconds; beyond it fires at once. */
 const LONGEST = 2 ** 31 - 1;
 
 // Giving way is no matter of time: it goes on where a test has replaced the timers.
 const { setImmediate } = globalThis;
 
-/** How often the time that was read may be used: a host may drop what would forget it. */
-const USES = 64;
-/** The time of this turn of the event loop, or -1 where nobody has asked yet. */
-let current = -1;
+/** The time of this turn of the event loop, where it is known. */
+let current = 0;
+/** How often it may still be used. */
 let uses = 0;
+/** What forgets it is under way. */
+let isKept = false;
 /** Rises with the turns of the event loop in which the time is asked for. */
 export let turn = 0;
 
@@ -20,7 +24,7 @@ export let turn = 0;
  * @returns {number}
  */
 export function now() {
-  return current >= 0 && ++uses < USES ? current : look();
+  return --uses > 0 ? current : look();
 }
 
 /**
@@ -28,14 +32,16 @@ export function now() {
  * @returns {number}
  */
 export function look() {
-  if (current < 0) afterwards();
-  uses = 0;
+  if (!isKept) afterwards();
+  isKept = true;
+  uses = USES;
   current = Math.round(performance.now() * 1000);
   return current;
 }
 
 function forget() {
-  current = -1;
+  uses = 0;
+  isKept = false;
   turn++;
 }
 

@@ -11,6 +11,11 @@ export const ATTEMPT = 5;
 export const RECORDS = 6;
 export const WIDTH = 5;
 export const MOST = 64;
+/** The first of those that ended, behind the records: two cells each. */
+export const ENDED = 326;
+export const MOST_ENDED = 12;
+/** All of them. */
+export const CELLS = 350;
 
 // Kinds of records.
 export const RUN = 0;

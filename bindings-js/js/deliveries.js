@@ -1,6 +1,6 @@
 // @ts-check
 import { FATAL } from "./codes.js";
-import { follow, isThenable } from "./promises.js";
+import { follow } from "./promises.js";
 
 /** Hands results to `onResult`, one at a time. */
 export class Deliveries {
@@ -35,10 +35,7 @@ export class Deliveries {
     const onResult = this.#onResult;
     try {
       const answer = onResult(this.#state.shown(slot));
-      if (isThenable(answer)) {
-        follow(answer, this.#onDelivered, this.#onUndelivered);
-        return false;
-      }
+      if (follow(answer, this.#onDelivered, this.#onUndelivered)) return false;
     } catch (error) {
       this.#undelivered(error);
       return true;

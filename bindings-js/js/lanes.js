@@ -11,21 +11,28 @@ export class Lanes {
   #keys = [];
   /** @type {number[]} */
   #free = [];
+  /** What was given out last, if it was new. */
+  #added = NO_LANE;
 
   /**
-   * The number of a key, or {@link NO_LANE} where it has none yet.
+   * The number of a key, a new one if it has none yet.
    * @param {unknown} key
    */
-  find(key) {
-    return this.#numbers.get(key) ?? NO_LANE;
-  }
-
-  /** @param {unknown} key */
-  add(key) {
+  of(key) {
+    const known = this.#numbers.get(key);
+    this.#added = NO_LANE;
+    if (known !== undefined) return known;
     const lane = this.#free.pop() ?? this.#keys.length;
     this.#keys[lane] = key;
     this.#numbers.set(key, lane);
+    this.#added = lane;
     return lane;
+  }
+
+  /** Takes the number given out last back, if it was new: its item was not accepted. */
+  undo() {
+    if (this.#added !== NO_LANE) this.forget(this.#added);
+    this.#added = NO_LANE;
   }
 
   /** @param {number} lane */

@@ -65,16 +65,20 @@ export class Deferred {
 const { then } = Promise.prototype;
 
 /**
- * Waits for a value. Exactly one of the callbacks is called, once, later: a promise may have a `then` of its own.
+ * Waits for a value, where it is to be waited for. Then exactly one of the callbacks is called, once, later: a promise may
+ * have a `then` of its own.
  * @param {unknown} value
  * @param {(value: any) => void} ok
  * @param {(error: unknown) => void} bad
+ * @returns {boolean} whether it is to be waited for
  */
 export function follow(value, ok, bad) {
-  // so that the engine can tell which function it is, which it needs to write it into the code
-  const own = /** @type {any} */ (value)?.then;
-  if (own === then && /** @type {any} */ (value).constructor === Promise) own.call(value, ok, bad);
-  else then.call(Promise.resolve(value), ok, bad);
+  const promise = /** @type {any} */ (value);
+  // as a method: so the engine knows which one it is, and writes it into the code
+  if (promise?.then === then && promise.constructor === Promise) promise.then(ok, bad);
+  else if (isThenable(value)) then.call(Promise.resolve(value), ok, bad);
+  else return false;
+  return true;
 }
 
 /**

@@ -135,6 +135,18 @@ export class Results {
     return undefined;
   }
 
+  /** @param {any} item @param {(item: any) => unknown} keyOf */
+  #offerWithKey(item, keyOf) {
+    let key;
+    let rejected;
+    try {
+      key = keyOf(item);
+    } catch (error) {
+      rejected = { error };
+    }
+    this.#state.offer(item, key, undefined, rejected);
+  }
+
   // what the source tells
 
   /** @param {() => void} callback */
@@ -145,17 +157,8 @@ export class Results {
   /** @param {any} item */
   came(item) {
     if (this.#isClosing === true) return;
-    const { key: keyOf } = this.#settings;
-    let key;
-    let rejected;
-    if (keyOf !== undefined) {
-      try {
-        key = keyOf(item);
-      } catch (error) {
-        rejected = { error };
-      }
-    }
-    this.#state.offer(item, key, undefined, rejected);
+    if (this.#settings.key === undefined) this.#state.offer(item, undefined, undefined, undefined);
+    else this.#offerWithKey(item, this.#settings.key);
     this.#state.settleIfDue();
   }
 

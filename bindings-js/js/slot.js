@@ -13,7 +13,7 @@ export class Slot {
   before = undefined;
   /** @type {Slot | undefined} And who behind. */
   behind = undefined;
-  /** Why it is to stop. */
+  /** Why its attempt is to stop, or 0. */
   why = 0;
   /** The number of the last attempt. */
   number = 0;
@@ -74,7 +74,15 @@ export class Line {
   /** @returns {Slot | undefined} */
   shift() {
     const slot = this.#first;
-    if (slot !== undefined) this.remove(slot);
+    if (slot === undefined) return undefined;
+    const { behind } = slot;
+    this.#first = behind;
+    if (behind === undefined) {
+      this.#last = undefined;
+    } else {
+      behind.before = undefined;
+      slot.behind = undefined;
+    }
     return slot;
   }
 

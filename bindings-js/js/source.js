@@ -32,7 +32,7 @@ export class Source {
     try {
       const step = (this.#iterable === undefined ? this.#iterator : this.#open()).next();
       if (this.#isAsync === true) {
-        follow(step, this.#came, this.#failed);
+        follow(Promise.resolve(step), this.#came, this.#failed);
         return false;
       }
       this.#isReading = false;

@@ -5,16 +5,17 @@ import { Border, microseconds } from "./border.js";
 import * as clock from "./clock.js";
 import * as c from "./codes.js";
 import { Lanes, NO_LANE } from "./lanes.js";
-import { follow, ignore, isThenable } from "./promises.js";
+import { follow, ignore } from "./promises.js";
 import { Queue } from "./queue.js";
 import { Line, Slot } from "./slot.js";
 import { Timer } from "./timer.js";
 import * as trap from "./trap.js";
 import { Failure } from "./values.js";
 
-const NOW = Promise.resolve();
+// This stands first, so that the build writes it into the code in the place of its name.
 /** How many things may be done before it is seen to that timers and IO have had a turn: reads, starts, deliveries, ends. */
-const BURST = 512;
+const BURST = 2048;
+const NOW = Promise.resolve();
 
 /**
  * Who a state works for: a stream or a processor.
@@ -87,9 +88,8 @@ export class State {
   }
 
   /** What comes out of a slot that was taken or lent last. @param {Slot} slot */
-  shown({ result, item, seq, key }) {
-    if (this.what !== c.FAILED) return result;
-    return new Failure(result, item, seq, this.#border.cells[c.ATTEMPT], key);
+  shown(slot) {
+    return this.what === c.FAILED ? this.#failure(slot) : slot.result;
   }
 
   /** The error at the failed position, while its item is in flight. @returns {{ error: unknown } | undefined} */
@@ -122,17 +122,12 @@ export class State {
    * @returns {Slot | number}
    */
   offer(item, key, seq, rejected) {
-    let lane = NO_LANE;
-    let isNew = false;
-    if (key !== undefined && key !== null) {
-      lane = this.#lanes.find(key);
-      isNew = lane === NO_LANE;
-      if (isNew) lane = this.#lanes.add(key);
-    }
     const border = this.#border;
-    const answer = border.offer(lane, rejected !== undefined, seq);
+    const isKeyed = key !== undefined && key !== null;
+    const lane = isKeyed ? this.#lanes.of(key) : NO_LANE;
+    const answer = border.offer(lane, rejected === undefined ? 0 : 1, seq);
     if (answer < 0) {
-      if (isNew) this.#lanes.forget(lane);
+      if (isKeyed) this.#lanes.undo();
       return answer;
     }
     const index = answer & c.SLOT;
@@ -227,7 +222,7 @@ export class State {
 
   /** Does what the records say. */
   drain() {
-    if ((this.#border.status & c.RECORDED) !== 0) this.#drainAll();
+    if (this.#border.isDue) this.#drainAll();
   }
 
   /** Plans a step, where something is to be begun. For commands that the user gives. */
@@ -237,10 +232,7 @@ export class State {
 
   /** Plans a step. */
   plan() {
-    if (this.#isScheduled || this.#isBusy) return;
-    this.#isScheduled = true;
-    // not queueMicrotask: it is slower in Node
-    NOW.then(this.#onTick);
+    if (this.#isBusy !== true) this.#schedule();
   }
 
   /**
@@ -253,14 +245,13 @@ export class State {
     try {
       for (;;) {
         if (this.#signals.size > 0) this.#stop();
-        if (this.#burst >= BURST && this.#isTired()) {
+        if (++this.#burst > BURST && this.#isTired()) {
           isResting = true;
           break;
         }
         const slot = this.#runs.shift();
         if (slot !== undefined) this.#begin(slot);
         else if (this.#owner.step() !== true) break;
-        this.#burst++;
       }
     } finally {
       this.#isBusy = isResting;
@@ -283,7 +274,8 @@ export class State {
   }
 
   /**
-   * An attempt ended.
+   * An attempt ended. One that went well is only noted while nobody waits for a result and others run: those that end in
+   * a row are told together.
    * @param {Slot} slot
    * @param {number} outcome
    * @param {unknown} value
@@ -291,11 +283,22 @@ export class State {
   ended(slot, outcome, value) {
     try {
       this.#burst++;
-      this.#complete(slot, outcome, value);
-      this.step();
+      if (outcome === c.OK && slot.why === 0 && this.demand === 0 && this.#running > 1) {
+        this.#note(slot, value);
+      } else {
+        this.#complete(slot, outcome, value);
+        this.step();
+      }
     } catch (error) {
       trap.swallow(error);
     }
+  }
+
+  #schedule() {
+    if (this.#isScheduled === true) return;
+    this.#isScheduled = true;
+    // not queueMicrotask: it is slower in Node
+    NOW.then(this.#onTick);
   }
 
   #onTick = () => {
@@ -320,6 +323,11 @@ export class State {
   // helpers
 
   /** @param {Slot} slot */
+  #failure({ result, item, seq, key }) {
+    return new Failure(result, item, seq, this.#border.cells[c.ATTEMPT], key);
+  }
+
+  /** @param {Slot} slot */
   #begin(slot) {
     const attempt = new Attempt(slot.seq, slot.number, slot.key);
     slot.attempt = attempt;
@@ -330,15 +338,26 @@ export class State {
     const handle = this.#handle;
     try {
       result = handle(slot.item, attempt);
-      if (isThenable(result)) {
-        follow(result, slot.ok, slot.bad);
-        return;
-      }
+      if (follow(result, slot.ok, slot.bad)) return;
     } catch (error) {
       outcome = c.FAILED;
       result = error;
     }
     this.#complete(slot, outcome, result);
+  }
+
+  /** @param {Slot} slot @param {unknown} value */
+  #note(slot, value) {
+    slot.attempt = undefined;
+    slot.item = undefined;
+    slot.result = value;
+    this.#running--;
+    if (this.#border.note(slot.index, slot.number)) {
+      this.settle();
+      this.step();
+    } else {
+      this.#schedule();
+    }
   }
 
   /** @param {Slot} slot @param {number} outcome @param {unknown} value */
@@ -351,9 +370,9 @@ export class State {
     if ((answer & c.BEGINS) !== 0) this.#enter(this.#slot(answer & c.SLOT), 1);
     if ((answer & c.SETTLED) !== 0) {
       slot.result = value;
-      slot.failed = outcome === c.FAILED;
       // a failure shows its item
-      if (outcome !== c.FAILED) slot.item = undefined;
+      if (outcome === c.FAILED) slot.failed = true;
+      else slot.item = undefined;
     }
     this.settleIfDue();
   }
@@ -440,6 +459,7 @@ export class State {
   /** Puts an attempt in the line of those that are to begin. @param {Slot} slot @param {number} number */
   #enter(slot, number) {
     slot.number = number;
+    slot.why = 0;
     this.#runs.push(slot);
   }
 

@@ -28,6 +28,11 @@ const RECORDS: usize = 6;
 const WIDTH: usize = 5;
 /// The most records at a time. A command that leaves as many is followed by `drain`.
 const MOST: usize = 64;
+/// The first attempt that JavaScript has noted as ended well, behind the records: its slot and its number.
+const ENDED: usize = RECORDS + WIDTH * MOST;
+/// The most of them. Few enough for the records that follow from them.
+const MOST_ENDED: usize = 12;
+const CELLS: usize = ENDED + 2 * MOST_ENDED;
 
 /// Where a number is expected and there is none.
 const NONE: i32 = -1;
@@ -67,7 +72,7 @@ pub struct Core {
     /// The item in each slot.
     handles: Vec<Handle>,
     due: Option<Time>,
-    cells: Box<[i32; RECORDS + WIDTH * MOST]>,
+    cells: Box<[i32; CELLS]>,
 }
 
 #[wasm_bindgen]
@@ -116,7 +121,7 @@ impl Core {
             of_source = of_source.sequenced(start).losses_come_out(false);
         }
         let source = dispatcher.open_source(of_source).ok_or("closed")?;
-        let cells = Box::new([0; RECORDS + WIDTH * MOST]);
+        let cells = Box::new([0; CELLS]);
         let mut core = Self { dispatcher, source, handles: Vec::new(), due: None, cells };
         core.drain();
         Ok(core)
@@ -164,9 +169,9 @@ impl Core {
         self.drain();
     }
 
-    /// Offers an item and returns its slot and bits, or why not. `lane` beyond the largest number: one of its own. `rejected`:
-    /// its key could not be had.
-    pub fn push(&mut self, now: f64, lane: i32, rejected: bool) -> i32 {
+    /// Offers an item and returns its slot and bits, or why not. `lane` beyond the largest number: one of its own. `rejected`
+    /// is not 0 where its key could not be had.
+    pub fn push(&mut self, now: f64, lane: i32, rejected: i32) -> i32 {
         match self.dispatcher.push(time(now), self.source, Lane::new(lane as u32)) {
             Ok(handle) => self.accepted(now, handle, rejected),
             Err(error) => refused(error),
@@ -174,7 +179,7 @@ impl Core {
     }
 
     /// Offers an item with a number of its own.
-    pub fn push_at(&mut self, now: f64, lane: i32, rejected: bool, seq: f64) -> i32 {
+    pub fn push_at(&mut self, now: f64, lane: i32, rejected: i32, seq: f64) -> i32 {
         let lane = Lane::new(lane as u32);
         match self.dispatcher.push_at(time(now), self.source, lane, seq as u64) {
             Ok(Arrival::Ready(handle) | Arrival::Held(handle)) => {
@@ -210,7 +215,17 @@ impl Core {
         let handle = self.handle(slot);
         let completion = self.dispatcher.complete(time(now), handle, attempt as u32, outcome);
         let settled = if completion == Completion::Settled { SETTLED } else { 0 };
-        settled | self.answer(NONE)
+        settled | self.answer(Some(NONE))
+    }
+
+    /// Says that so many attempts in the cells ended well: each is a command of its own, and drained as such. Returns bits.
+    pub fn complete_all(&mut self, now: f64, ended: i32) -> i32 {
+        for at in (ENDED..CELLS).step_by(2).take(ended as usize) {
+            let handle = self.handle(self.cells[at]);
+            self.dispatcher.complete(time(now), handle, self.cells[at + 1] as u32, Outcome::Ok);
+            self.follow(None);
+        }
+        self.status()
     }
 
     /// Cancels an item, unless its slot has another one now.
@@ -231,7 +246,7 @@ impl Core {
     /// Lends the next result and returns its slot, what it is, and bits, or none.
     pub fn lend(&mut self) -> i32 {
         let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
-        self.lent(release) | self.answer(slot(release.handle))
+        self.lent(release) | self.answer(None)
     }
 
     /// Says that a result which was lent is taken.
@@ -245,7 +260,7 @@ impl Core {
         let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
         let lent = self.lent(release);
         self.dispatcher.released(time(now), release.handle);
-        lent | self.answer(slot(release.handle))
+        lent | self.answer(None)
     }
 
     /// Says that the delivery of a result which was lent failed.
@@ -256,42 +271,74 @@ impl Core {
 
     /// Writes the next records to the cells, behind those that nobody has read yet.
     pub fn drain(&mut self) {
-        let mut count = self.cells[COUNT] as usize;
-        while count < MOST {
-            let record = if let Some(event) = self.dispatcher.poll_event() {
-                told(event)
+        self.follow(None);
+        self.status();
+    }
+
+    /// Drains and returns bits, and the slot of a first attempt that begins, if it may: `Some(NONE)` lets any begin,
+    /// `Some(slot)` the one in this slot.
+    #[inline(always)]
+    fn answer(&mut self, may_begin: Option<i32>) -> i32 {
+        self.follow(may_begin) | self.status()
+    }
+
+    /// Drains: the bits and the slot of the attempt that begins, if nothing else was told before.
+    ///
+    /// Done for each item: most often nothing follows, or one attempt, and all else is out of the way.
+    #[inline(always)]
+    fn follow(&mut self, may_begin: Option<i32>) -> i32 {
+        let mut begins = 0;
+        while self.cells[COUNT] < MOST as i32 {
+            if let Some(event) = self.dispatcher.poll_event() {
+                self.tell(event);
             } else if let Some(run) = self.dispatcher.poll_dispatch() {
-                [RUN, slot(run.handle), run.attempt as i32, 0, 0]
+                let slot = slot(run.handle);
+                let is_first = run.attempt == 1 && begins == 0 && self.cells[COUNT] == 0;
+                if is_first && may_begin.is_some_and(|own| own == NONE || own == slot) {
+                    begins = BEGINS | slot;
+                } else {
+                    self.record([RUN, slot, run.attempt as i32, 0, 0]);
+                }
             } else {
                 let due = self.dispatcher.poll_timeout();
                 if due == self.due {
                     break;
                 }
-                self.due = due;
-                let [high, low] = due.map_or([NONE, 0], |due| halves(due.as_micros()));
-                [TIMER, high, low, 0, 0]
-            };
-            self.cells[RECORDS + WIDTH * count..][..WIDTH].copy_from_slice(&record);
-            count += 1;
+                self.set_timer(due);
+            }
         }
-        self.cells[COUNT] = count as i32;
-        let wanted = if self.dispatcher.wants(self.source) > 0 { WANTED } else { 0 };
-        let ready = if self.dispatcher.can_lend(self.source) { READY } else { 0 };
-        self.cells[STATUS] = wanted | ready;
+        begins
     }
 
-    /// Drains and returns bits, and the slot of an attempt that begins, unless it is not `own`.
-    fn answer(&mut self, own: i32) -> i32 {
-        self.drain();
-        let status = self.cells[STATUS];
-        let [kind, slot, attempt, ..] = self.cells[RECORDS..][..WIDTH] else { return status };
-        match self.cells[COUNT] {
-            0 => status,
-            1 if kind == RUN && attempt == 1 && (own == NONE || own == slot) => {
-                self.cells[COUNT] = 0;
-                status | BEGINS | slot
-            }
-            _ => status | RECORDED,
+    /// The bits that say what may be done now.
+    #[inline(always)]
+    fn status(&mut self) -> i32 {
+        let wanted = if self.dispatcher.wants_one(self.source) { WANTED } else { 0 };
+        let ready = if self.dispatcher.can_lend(self.source) { READY } else { 0 };
+        self.cells[STATUS] = wanted | ready;
+        let recorded = if self.cells[COUNT] > 0 { RECORDED } else { 0 };
+        wanted | ready | recorded
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&mut self, event: Event) {
+        self.record(told(event));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_timer(&mut self, due: Option<Time>) {
+        self.due = due;
+        let [high, low] = due.map_or([NONE, 0], |due| halves(due.as_micros()));
+        self.record([TIMER, high, low, 0, 0]);
+    }
+
+    fn record(&mut self, record: [i32; WIDTH]) {
+        let count = self.cells[COUNT] as usize;
+        if let Some(place) = self.cells[RECORDS..ENDED].chunks_exact_mut(WIDTH).nth(count) {
+            place.copy_from_slice(&record);
+            self.cells[COUNT] += 1;
         }
     }
 
@@ -306,8 +353,8 @@ impl Core {
         slot(release.handle) | (what * WHAT)
     }
 
-    fn accepted(&mut self, now: f64, handle: Handle, rejected: bool) -> i32 {
-        if rejected {
+    fn accepted(&mut self, now: f64, handle: Handle, rejected: i32) -> i32 {
+        if rejected != 0 {
             self.dispatcher.reject(time(now), handle);
         }
         let index = handle.slot().index();
@@ -318,7 +365,7 @@ impl Core {
         let seq = self.dispatcher.seq_of(handle).unwrap_or(0);
         self.cells[SEQ..][..2].copy_from_slice(&halves(seq));
         self.cells[EPOCH] = epoch(handle);
-        slot(handle) | self.answer(slot(handle))
+        slot(handle) | self.answer(Some(slot(handle)))
     }
 
     /// The item in a slot; of a slot that never was, one that is not known.
