@@ -205,3 +205,22 @@ fn no_lock_is_held_over_the_drop_of_what_a_ticket_was_told_meanwhile() {
     });
     end.recv_timeout(Duration::from_secs(5)).expect("it comes to its end");
 }
+
+#[test]
+fn what_is_cancelled_after_a_panic_kept_it_from_beginning_ends() {
+    let (p, driver): (Idle, _) = Processor::new(Options::new(), async |n: u32| {
+        if n > 0 {
+            pending::<()>().await;
+        }
+        Ok(n)
+    });
+    let mut tickets = [0, 1].map(|n| p.try_enqueue(n).unwrap());
+    assert!(poll_with(&mut tickets[0], &bad()).is_pending());
+    let mut driver = Box::pin(driver);
+    assert!(panics(|| poll(&mut driver)));
+    assert_eq!(p.stats().running, 1, "its turn has come");
+    assert!(tickets[1].cancel());
+    assert!(poll(&mut driver).is_pending());
+    assert!(poll(&mut tickets[1]).is_ready());
+    assert_eq!(p.stats().cancelled, 1);
+}

@@ -155,7 +155,8 @@ impl<T, R, E, Q: Eq + Hash, I, H, F, C: MaybeClock, D, G, L, N>
 
     /// Drops the futures of what was signalled.
     fn stop_signalled(&mut self) {
-        loop {
+        // one that a panic kept from beginning could not be found: it begins first
+        while self.next.is_none() {
             let Some((run, why)) = self.shared.items().signals.pop_front() else { return };
             if why.is_timeout() {
                 self.time_out(run, why);

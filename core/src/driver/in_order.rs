@@ -88,7 +88,8 @@ pin_project! {
     /// # Panics
     /// A panic of a handler, a key function or the source goes through `poll_next`. Nothing is broken by that: the
     /// item counts as cancelled, nothing comes out for it, and polling goes on with the rest; a hand-over is tried again.
-    /// A panic of the source itself is the source's affair: it is polled again.
+    /// A panic of the source itself is the source's affair: it is polled again. One of a destructor costs no other item,
+    /// but may cost the result that was on its way out.
     ///
     /// The first poll panics with the text of [`check`](Self::check) where that finds something.
     #[must_use = "streams do nothing unless polled"]
