@@ -124,7 +124,7 @@ export class State {
   offer(item, key, seq, rejected) {
     const border = this.#border;
     const isKeyed = key !== undefined && key !== null;
-    const lane = isKeyed ? this.#lanes.of(key) : NO_LANE;
+    const lane = isKeyed ? this.#laneOf(key) : NO_LANE;
     const answer = border.offer(lane, rejected === undefined ? 0 : 1, seq);
     if (answer < 0) {
       if (isKeyed) this.#lanes.undo();
@@ -321,6 +321,13 @@ export class State {
   }
 
   // helpers
+
+  /** @param {unknown} key */
+  #laneOf(key) {
+    // those that are idle are forgotten first: their numbers may go to others
+    this.drain();
+    return this.#lanes.of(key);
+  }
 
   /** @param {Slot} slot */
   #failure({ result, item, seq, key }) {

@@ -140,3 +140,37 @@ test("what a handler that was left behind gives in the end is kept nowhere", asy
     clock.restore();
   }
 });
+
+test("a key that comes back as its only item ends is the same key", async () => {
+  const asked = [];
+  const source = {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => new Promise((resolve) => asked.push(resolve)),
+  };
+  const give = (item) => asked.shift()({ value: item, done: false });
+  const gate = new Gate();
+  const stream = map(source, gate.handler, { concurrency: 4, key: (item) => item[0] });
+  const first = stream.next();
+  await quiet();
+  for (const item of ["x", "a1", "b"]) {
+    give(item);
+    await quiet();
+  }
+  await gate.ok("x");
+  await first;
+  // one run of microtasks: it has ended, and what comes is told first
+  gate.ok("a1");
+  give("a2");
+  await quiet();
+  for (const item of ["c", "a3"]) {
+    give(item);
+    await quiet();
+  }
+  assert.deepEqual(gate.started, ["x", "a1", "b", "a2", "c"]);
+  await gate.ok("a2");
+  assert.deepEqual(gate.started.slice(5), ["a3"]);
+  for (const item of ["b", "c", "a3"]) gate.ok(item);
+  await stream.return();
+});
