@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::channel::oneshot;
-use inorder::{Clock, Driver, OnFailure, Options, Processor, Retry, Time};
+use inorder::{
+    Clock, Driver, OnFailure, OnGap, Options, Processor, Resequenced, Resume, Retry,
+    SequencerOptions, Time,
+};
 
 use hasty::Hasty;
 
@@ -169,4 +172,46 @@ fn what_becomes_due_without_a_start_is_looked_at() {
     processor.pause();
     drop(processor.try_enqueue(0).unwrap());
     assert!(driver.turn(), "its time runs");
+}
+
+#[test]
+fn what_an_outsider_makes_ready_is_delivered() {
+    let delivered = Arc::new(Mutex::new(Vec::new()));
+    let (p, driver) = Processor::builder(async |n: u32| if n == 0 { Err(n) } else { Ok(n) })
+        .options(Options::new().concurrency(2).on_failure(OnFailure::HaltKey))
+        .key(|n| *n)
+        .on_halt(|_| ())
+        .on_result({
+            let delivered = Arc::clone(&delivered);
+            move |result| delivered.lock().unwrap().push(*result.as_ref().unwrap())
+        })
+        .build();
+    drop([0, 1].map(|n| p.try_enqueue(n).unwrap()));
+    let mut running = Running::new(driver);
+    assert!(running.turn());
+    assert!(delivered.lock().unwrap().is_empty(), "it is behind the halted one");
+    assert!(p.resume_key(&0, Resume::Skip));
+    assert!(running.turn());
+    assert_eq!(*delivered.lock().unwrap(), [1]);
+}
+
+#[test]
+fn what_an_outsider_gives_up_is_delivered() {
+    let lost = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&lost);
+    let (p, driver) = Processor::builder(async |n: u32| Ok::<_, ()>(n))
+        .options(Options::new().capacity(2))
+        .sequenced_with(SequencerOptions::new().gap(OnGap::Skip))
+        .on_output(move |output| {
+            if let Resequenced::Lost { first, last, .. } = output {
+                told.lock().unwrap().push((first, last));
+            }
+        })
+        .build();
+    let mut running = Running::new(driver);
+    assert!(running.turn());
+    p.pause();
+    drop(p.try_enqueue_at(5, 5).unwrap());
+    assert!(running.turn(), "although nothing starts");
+    assert_eq!(*lost.lock().unwrap(), [(0, 4)]);
 }

@@ -254,7 +254,9 @@ impl<T, R, E, Q: Eq, I> Items<T, R, E, Q, I> {
     /// Whether there is something for the driver to do.
     pub(super) fn has_work(&self, state: &State) -> bool {
         let has_news = !self.halts.is_empty() || !self.orphans.is_empty() || !self.gaps.is_empty();
-        state.has_runs() || !self.signals.is_empty() || has_news
+        // `on_result` is called by nobody else
+        let has_result = self.takers == Takers::Callback && state.can_release();
+        state.has_runs() || !self.signals.is_empty() || has_news || has_result
     }
 
     // offers

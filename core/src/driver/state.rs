@@ -393,6 +393,11 @@ impl State {
         Some(run)
     }
 
+    /// Whether there is a result to be lent.
+    pub(super) fn can_release(&self) -> bool {
+        self.dispatcher.can_lend(self.source)
+    }
+
     /// The next result, lent.
     #[inline(always)]
     pub(super) fn release(&mut self) -> Option<Release> {
