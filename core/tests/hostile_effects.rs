@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::stream;
 use futures::task::noop_waker_ref;
-use inorder::{Options, Processor, Ticket};
+use futures::{FutureExt, StreamExt};
+use inorder::{InOrderExt, Options, Processor, Ticket};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -223,4 +224,46 @@ fn what_is_cancelled_after_a_panic_kept_it_from_beginning_ends() {
     assert!(poll(&mut driver).is_pending());
     assert!(poll(&mut tickets[1]).is_ready());
     assert_eq!(p.stats().cancelled, 1);
+}
+
+/// Panics when it is polled, and when it is dropped.
+struct Hopeless;
+
+impl Future for Hopeless {
+    type Output = Result<u32, ()>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        panic!("poll")
+    }
+}
+
+impl Drop for Hopeless {
+    fn drop(&mut self) {
+        panic!("drop")
+    }
+}
+
+#[test]
+fn a_future_that_panics_once_more_when_it_is_dropped_is_given_up() {
+    let (p, driver) = Processor::new(Options::new(), |_: u32| Hopeless);
+    let mut ticket = p.try_enqueue(0).unwrap();
+    let mut driver = Box::pin(driver);
+    assert!(panics(|| poll(&mut driver)));
+    assert!(panics(|| poll(&mut driver)));
+    assert!(poll(&mut driver).is_pending());
+    assert!(poll(&mut ticket).is_ready());
+    assert_eq!((p.stats().running, p.stats().cancelled), (0, 1));
+    // nor does one hang who drops the driver after the first panic
+    let (p, driver) = Processor::new(Options::new(), |_: u32| Hopeless);
+    let mut ticket = p.try_enqueue(0).unwrap();
+    let mut driver = Box::pin(driver);
+    assert!(panics(|| poll(&mut driver)));
+    assert!(panics(|| drop(driver)));
+    assert!(poll(&mut ticket).is_ready());
+    assert!(poll(&mut p.close()).is_ready());
+    // and so in a stream
+    let mut numbers = Box::pin(stream::iter([0]).in_order(Options::new(), |_: u32| Hopeless));
+    assert!(panics(|| poll(&mut numbers.next())));
+    assert!(panics(|| poll(&mut numbers.next())));
+    assert!(matches!(poll(&mut numbers.next()), Poll::Ready(None)));
 }

@@ -89,13 +89,14 @@ impl<F> Attempts<F> {
 
     /// After a panic: drops the future, and says whose it was. Whoever was woken meanwhile is polled again.
     pub(super) fn recover(&mut self) -> Option<Run> {
-        let at = mem::replace(&mut self.busy, NOWHERE);
+        let at = self.busy;
         let run = self.places.get(at as usize)?.run;
+        // it may panic again, when it is dropped: it is known until then
+        self.places[at as usize].clear();
+        self.busy = NOWHERE;
         // one that had just begun has kept its place among the free ones
         if self.at.get(run.handle.slot().index()) == Some(&at) {
             self.vacate(at);
-        } else {
-            self.places[at as usize].clear();
         }
         for at in 0..self.places.len() {
             self.wakes.wake(at);
