@@ -186,7 +186,8 @@ impl Sequencer {
             return self.refusal();
         }
         if !self.is_started {
-            return match self.restored.run_of(self.wrap.wire(seq)) {
+            let seq = self.wrap.wire(seq);
+            return match self.restored.run_of(seq) {
                 Some(_) => Insert::Restored,
                 None if seq == Seq::MAX => Insert::TooFar,
                 None => Insert::Ready,
@@ -230,11 +231,12 @@ impl Sequencer {
             return self.refusal();
         }
         if !self.is_started {
-            if seq == Seq::MAX {
+            let first = self.wrap.wire(seq);
+            if first == Seq::MAX {
                 return Insert::TooFar;
             }
             self.is_started = true;
-            self.window.restart(self.wrap.wire(seq), 0);
+            self.window.restart(first, 0);
         }
         let wire = seq;
         let seq = match self.place(wire) {

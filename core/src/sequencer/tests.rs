@@ -187,6 +187,14 @@ fn the_first_number_may_be_the_first_that_is_seen() {
     assert_eq!(s.missing().collect::<Vec<_>>(), [(71, 71)]);
 }
 
+#[test]
+fn of_the_first_that_is_seen_those_bits_count_that_the_counter_has() {
+    let mut s = sequencer(options().start_at_first().wrap(8));
+    assert_eq!(s.look(u64::MAX), Insert::Ready);
+    assert_eq!(insert(&mut s, T0, [u64::MAX, 0]), ["ready", "ready"]);
+    assert_eq!(drain(&mut s), [Item(255), Item(256)]);
+}
+
 /// One that has released 0 to 99 and holds 101.
 fn at_100(restart: OnRestart) -> Sequencer {
     let mut s = sequencer(options().restart(restart));
