@@ -236,9 +236,10 @@ export class Border {
   #catchUp(core) {
     const ended = this.#ended;
     if (ended === 0) return;
-    this.#ended = 0;
     try {
       this.#note(core.complete_all(clock.now(), ended));
+      // not before: without time or stack they are not told, and still to be
+      this.#ended = 0;
     } catch (error) {
       throw this.#fail(error);
     }

@@ -11,9 +11,19 @@ let broken;
  * @returns {unknown}
  */
 export function trapped(error) {
-  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  if (!isTrap(error)) return error;
   broken ??= new BrokenError(undefined, { cause: error });
   return broken;
+}
+
+/**
+ * A call within which the stack ends does not come back either: the next one finds the object in use, which it never is
+ * else, for no code of the user's runs in a call.
+ * @param {unknown} error
+ */
+function isTrap(error) {
+  if (error instanceof WebAssembly.RuntimeError) return true;
+  return error instanceof Error && error.message.startsWith("recursive use");
 }
 
 /**

@@ -1,7 +1,7 @@
 // Attempts that end in a row are told to the core together: nobody sees a difference.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { map } from "inorder";
 import { VirtualClock } from "./support/clock.mjs";
 import { collected, Gate, quiet } from "./support/hosts.mjs";
@@ -172,5 +172,23 @@ test("a key that comes back as its only item ends is the same key", async () => 
   await gate.ok("a2");
   assert.deepEqual(gate.started.slice(5), ["a3"]);
   for (const item of ["b", "c", "a3"]) gate.ok(item);
+  await stream.return();
+});
+
+test("what has ended is told in the end, where a look at it failed", async () => {
+  const { stream, gate } = await begun(8, { concurrency: 4 });
+  end(gate, [1, 2]);
+  await null;
+  mock.method(performance, "now", () => {
+    throw new Error("no time");
+  });
+  try {
+    assert.throws(() => stream.stats(), /no time/);
+  } finally {
+    mock.restoreAll();
+  }
+  await quiet();
+  assert.deepEqual(gate.started, upTo(7));
+  assert.equal(stream.stats().ok, 3);
   await stream.return();
 });

@@ -4,7 +4,39 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import * as inorder from "inorder";
-import { quiet } from "./support/hosts.mjs";
+import { Counted, quiet } from "./support/hosts.mjs";
+
+/** A module of its own in which something can be made to go wrong. */
+async function instrumented(name, instrument) {
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = class {
+    constructor(module, imports) {
+      this.exports = instrument(Instance, module, imports);
+    }
+  };
+  try {
+    return await import(`../dist/index.js?${name}`);
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+}
+
+/** A stream with four attempts that run, while nobody waits. `end` lets two end: behind one `await null` they are noted. */
+async function begun(own) {
+  const ends = [];
+  const source = new Counted([0, 1, 2, 3, 4, 5]);
+  const handler = () => new Promise((resolve) => ends.push(resolve));
+  const stream = own.map(source, handler, { concurrency: 4 });
+  const first = stream.next();
+  await quiet();
+  ends[0]();
+  await first;
+  await quiet();
+  const end = () => {
+    for (const k of [1, 2]) ends[k]();
+  };
+  return { stream, source, end };
+}
 
 test("import and require give the same instance", () => {
   const required = createRequire(import.meta.url)("inorder");
@@ -28,22 +60,15 @@ test("many at once share the module, also when its memory grows", async () => {
 });
 
 test("a trap rejects every waiter, and nothing of the module can be used any more", async () => {
-  const { Instance, RuntimeError } = WebAssembly;
   let isTrapping = false;
-  WebAssembly.Instance = class {
-    constructor(module, imports) {
-      const { exports } = new Instance(module, imports);
-      const trap =
-        (name) =>
-        (...given) => {
-          if (isTrapping) throw new RuntimeError("unreachable");
-          return exports[name](...given);
-        };
-      this.exports = { ...exports, core_complete: trap("core_complete") };
-    }
-  };
-  const own = await import("../dist/index.js?a module of its own");
-  WebAssembly.Instance = Instance;
+  const own = await instrumented("traps as an end is told", (Instance, module, imports) => {
+    const { exports } = new Instance(module, imports);
+    const core_complete = (...given) => {
+      if (isTrapping) throw new WebAssembly.RuntimeError("unreachable");
+      return exports.core_complete(...given);
+    };
+    return { ...exports, core_complete };
+  });
   assert.notEqual(own.Processor, inorder.Processor);
 
   const ends = [];
@@ -66,4 +91,56 @@ test("a trap rejects every waiter, and nothing of the module can be used any mor
   await stream.return();
   assert.throws(() => own.map([], waits), own.BrokenError);
   assert.throws(() => new own.ReorderBuffer(), own.BrokenError);
+});
+
+test("a trap as ends are told: who asks then is told, and the source is closed", async () => {
+  let isTrapping = false;
+  const own = await instrumented("traps as ends are told", (Instance, module, imports) => {
+    const { exports } = new Instance(module, imports);
+    const core_complete_all = (...given) => {
+      if (isTrapping) throw new WebAssembly.RuntimeError("unreachable");
+      return exports.core_complete_all(...given);
+    };
+    return { ...exports, core_complete_all };
+  });
+  const one = await begun(own);
+  const other = await begun(own);
+  for (const { end } of [one, other]) end();
+  await null;
+  isTrapping = true;
+  assert.throws(() => one.stream.stats(), own.BrokenError);
+  await assert.rejects(other.stream.next(), own.BrokenError);
+  await quiet();
+  await assert.rejects(one.stream.next(), own.BrokenError);
+  for (const { stream, source } of [one, other]) {
+    await stream.return();
+    assert.equal((await stream.next()).done, true);
+    assert.equal(source.closed, 1);
+  }
+});
+
+test("a call that did not come back, as the stack ended, breaks the module as a trap does", async () => {
+  let isFull = false;
+  const own = await instrumented("ends of the stack", (Instance, module, imports) => {
+    const full =
+      (call) =>
+      (...given) => {
+        if (isFull) throw new RangeError("Maximum call stack size exceeded");
+        return call(...given);
+      };
+    const wrapped = Object.entries(imports).map(([from, calls]) => [
+      from,
+      Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, full(call)])),
+    ]);
+    return new Instance(module, Object.fromEntries(wrapped)).exports;
+  });
+  const { stream, source, end } = await begun(own);
+  end();
+  await null;
+  isFull = true;
+  assert.throws(() => stream.stats(), RangeError);
+  isFull = false;
+  await assert.rejects(stream.next(), own.BrokenError);
+  await stream.return();
+  assert.equal(source.closed, 1);
 });
