@@ -90,7 +90,6 @@ export class Source {
 
   /** @param {any} step */
   #came = (step) => {
-    this.#isReading = false;
     if (this.#isOver) return;
     this.#results.enter(() => {
       try {
@@ -98,6 +97,8 @@ export class Source {
       } catch (error) {
         this.#fail(error);
       }
+      // not before: the function for the key may ask for more, and there may be room for one
+      this.#isReading = false;
     });
   };
 

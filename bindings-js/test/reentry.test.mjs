@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { map, Processor } from "inorder";
-import { Gate, quiet } from "./support/hosts.mjs";
+import { Counted, Gate, quiet } from "./support/hosts.mjs";
 
 test("a promise with a then of its own settles its item once, and no other", async () => {
   const gate = new Gate();
@@ -106,4 +106,25 @@ test("an offer whose signal is aborted while its key is looked for is not accept
   const { signal } = controller;
   await assert.rejects(processor.enqueue(1, { signal }), { message: "gone" });
   assert.equal(processor.stats().accepted, 0);
+});
+
+test("a function for the key may ask its own stream for more: no item is lost", async () => {
+  const answers = [];
+  const gate = new Gate();
+  const stream = map(new Counted([0, 1, 2, 3]), gate.handler, {
+    concurrency: 2,
+    capacity: 2,
+    key(n) {
+      answers.push(stream.next());
+      return n;
+    },
+  });
+  answers.push(stream.next());
+  await quiet();
+  for (const n of [0, 1, 2, 3]) await gate.ok(n);
+  const results = await Promise.all(answers);
+  assert.deepEqual(
+    results.map(({ value }) => value),
+    [0, 1, 2, 3, undefined],
+  );
 });

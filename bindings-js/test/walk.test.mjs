@@ -50,7 +50,7 @@ class Walk {
   #left = [];
   #closed = 0;
   #isByHand;
-  /** One in so many handlers that end looks at its stream. */
+  /** One in so many functions that are called looks at its stream. */
   #nosiness;
   #wrong;
 
@@ -70,8 +70,13 @@ class Walk {
     this.#sourceFails = this.#below(4) === 0;
     const kind = this.#below(3);
     this.#isByHand = kind === 2;
-    const source = kind === 0 ? this.#items() : this.#asyncItems();
-    this.#stream = map(source, this.#handler, this.#options);
+    const source = kind === 0 ? this.#syncItems() : this.#asyncItems();
+    const { key } = this.#options;
+    const nosyKey = (item) => {
+      this.#look();
+      return key(item);
+    };
+    this.#stream = map(source, this.#handler, { ...this.#options, key: key && nosyKey });
   }
 
   async run() {
@@ -101,15 +106,24 @@ class Walk {
     }
   }
 
-  #asyncItems() {
+  #syncItems() {
     const items = this.#items();
+    const next = () => {
+      this.#look();
+      return items.next();
+    };
+    return { [Symbol.iterator]: () => ({ next, return: () => items.return() }) };
+  }
+
+  #asyncItems() {
+    const { next, return: close } = this.#syncItems()[Symbol.iterator]();
     return {
       [Symbol.asyncIterator]: () => ({
         next: () =>
           this.#isByHand
-            ? new Promise((resolve) => this.#pending.push(resolve)).then(() => items.next())
-            : new Promise((resolve) => resolve(items.next())),
-        return: async () => items.return(),
+            ? new Promise((resolve) => this.#pending.push(resolve)).then(next)
+            : new Promise((resolve) => resolve(next())),
+        return: async () => close(),
       }),
     };
   }
@@ -169,10 +183,14 @@ class Walk {
 
   #end(item, isOk) {
     // first: it may end others
-    if (this.#below(this.#nosiness) === 0) this.#reenter();
+    this.#look();
     this.#running.delete(item);
     this.#ended.push(item);
     if (!isOk) this.#failed.add(item);
+  }
+
+  #look() {
+    if (this.#below(this.#nosiness) === 0) this.#reenter();
   }
 
   #reenter() {
