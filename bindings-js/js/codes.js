@@ -5,17 +5,15 @@
 // What a command leaves in the cells, by index.
 export const COUNT = 0;
 export const STATUS = 1;
-export const SEQ = 2;
-export const EPOCH = 4;
-export const ATTEMPT = 5;
-export const RECORDS = 6;
+export const ATTEMPT = 2;
+export const RECORDS = 3;
 export const WIDTH = 5;
 export const MOST = 64;
 /** The first of those that ended, behind the records: two cells each. */
-export const ENDED = 326;
+export const ENDED = 323;
 export const MOST_ENDED = 12;
 /** All of them. */
-export const CELLS = 350;
+export const CELLS = 347;
 
 // Kinds of records.
 export const RUN = 0;

@@ -7,7 +7,7 @@ import { FAILED, OK } from "./codes.js";
  */
 export class Slot {
   seq = 0;
-  /** Which of the items that were in the slot it is. */
+  /** How many items there were in the slot, with this one: which of them it is. */
   epoch = 0;
   /** @type {Slot | undefined} Among those that are dispatched and not begun, who stands before it. */
   before = undefined;

@@ -49,6 +49,8 @@ export class State {
   #hasRoom = false;
   /** How many handlers run. */
   #running = 0;
+  /** How many items were accepted: the number of the next one, where the caller gives none. */
+  #accepted = 0;
   #isScheduled = false;
   /** Within a step, or resting from one. */
   #isBusy = false;
@@ -133,9 +135,9 @@ export class State {
     const index = answer & c.SLOT;
     if (index === this.#slots.length) this.#slots.push(new Slot(index, this));
     const slot = this.#slot(index);
-    const { cells } = border;
-    slot.seq = trap.whole(cells[c.SEQ], cells[c.SEQ + 1]);
-    slot.epoch = cells[c.EPOCH];
+    slot.seq = seq === undefined ? this.#accepted : seq;
+    slot.epoch++;
+    this.#accepted++;
     slot.item = item;
     if (key !== undefined) slot.key = key;
     if (rejected !== undefined) {
@@ -158,7 +160,8 @@ export class State {
 
   /** @param {number} index of the item's slot @param {number} epoch @returns {boolean} */
   cancel(index, epoch) {
-    return this.#border.ask((core) => core.cancel(clock.now(), index, epoch), false);
+    if (this.#slot(index).epoch !== epoch) return false;
+    return this.#border.ask((core) => core.cancel(clock.now(), index), false);
   }
 
   /** @param {number | undefined} timeout in milliseconds */

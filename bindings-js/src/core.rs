@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use inorder::{
-    Arrival, Completion, Dispatcher, Event, Handle, Lane, MAX_ITEMS, OnFailure, Options, Outcome,
-    PushError, Release, Rest, Seq, Source, SourceOptions, Time, What, Why,
+    Arrival, Completion, Dispatcher, Event, Handle, Lane, OnFailure, Options, Outcome, PushError,
+    Release, Rest, Seq, Source, SourceOptions, Time, What, Why,
 };
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -15,14 +15,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 const COUNT: usize = 0;
 /// The two last bits of below.
 const STATUS: usize = 1;
-/// The position of the item that was pushed, in two cells.
-const SEQ: usize = 2;
-/// Which of the items that were in its slot it is.
-const EPOCH: usize = 4;
 /// The last attempt of the item that was lent.
-const ATTEMPT: usize = 5;
+const ATTEMPT: usize = 2;
 /// The first record.
-const RECORDS: usize = 6;
+const RECORDS: usize = 3;
 
 /// Cells of a record: its kind, then what belongs to it.
 const WIDTH: usize = 5;
@@ -228,10 +224,9 @@ impl Core {
         self.status()
     }
 
-    /// Cancels an item, unless its slot has another one now.
-    pub fn cancel(&mut self, now: f64, slot: i32, of: i32) -> bool {
-        let handle = self.handle(slot);
-        let answer = epoch(handle) == of && self.dispatcher.cancel(time(now), handle);
+    /// Cancels the item that entered a slot last.
+    pub fn cancel(&mut self, now: f64, slot: i32) -> bool {
+        let answer = self.dispatcher.cancel(time(now), self.handle(slot));
         self.drain();
         answer
     }
@@ -362,9 +357,6 @@ impl Core {
             self.handles.resize(index + 1, handle);
         }
         self.handles[index] = handle;
-        let seq = self.dispatcher.seq_of(handle).unwrap_or(0);
-        self.cells[SEQ..][..2].copy_from_slice(&halves(seq));
-        self.cells[EPOCH] = epoch(handle);
         slot(handle) | self.answer(Some(slot(handle)))
     }
 
@@ -438,10 +430,6 @@ fn halves(number: u64) -> [i32; 2] {
 
 fn slot(handle: Handle) -> i32 {
     handle.slot().index() as i32
-}
-
-fn epoch(handle: Handle) -> i32 {
-    (handle.to_bits() >> MAX_ITEMS.ilog2()) as i32
 }
 
 fn time(micros: f64) -> Time {
