@@ -95,7 +95,7 @@ impl<T> ReorderBuffer<T> {
     /// The next item with its number, if it is in.
     #[inline]
     pub fn pop(&mut self) -> Option<(Seq, T)> {
-        self.window.pop_with(|items, seq| items.at(seq).take().map(|item| (seq, item)))?
+        self.window.pop_with(|items, seq| items.at(seq).take().map(|item| (seq, item)))
     }
 
     /// Gives up what is missing below `seq`. What is in there still comes out in its turn.
@@ -140,6 +140,41 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::rounds::{rounds, unless_interpreted};
+
+    #[test]
+    fn random_steps_agree_with_a_window_of_bits() {
+        let mut lots = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut draw = move |below: u64| {
+            lots ^= lots << 13;
+            lots ^= lots >> 7;
+            lots ^= lots << 17;
+            lots % below
+        };
+        for round in 0..rounds(200) as usize {
+            let capacity = [1, 2, 3, 8, 70][round % 5];
+            let options = SequencerOptions::new().start(draw(100)).capacity(capacity);
+            let mut window = Window::new(options).unwrap();
+            let mut buffer = ReorderBuffer::new(options);
+            // in some rounds hardly anything is popped, in others hardly anything stays
+            let patience = 2 + draw(20);
+            for _ in 0..unless_interpreted(400, 60) {
+                let seq = (window.next() + draw(capacity as u64 + 3)).saturating_sub(draw(4));
+                if draw(patience) == 0 {
+                    assert_eq!(buffer.pop(), window.pop().map(|seq| (seq, seq)));
+                } else if draw(30) == 0 {
+                    buffer.skip_to(seq);
+                    window.skip_to(seq);
+                } else {
+                    assert_eq!(buffer.look(seq), window.look(seq));
+                    assert_eq!(buffer.insert(seq, seq), window.insert(seq));
+                }
+                assert_eq!((buffer.next(), buffer.len()), (window.next(), window.len()));
+                assert!(buffer.missing().eq(window.missing()));
+                assert_eq!(buffer.iter().count(), buffer.len());
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_no_indices() {

@@ -51,7 +51,12 @@ pub struct Window<R = Bits> {
     /// The most that the capacity ever was: what is in may be that far ahead.
     width: u64,
     next: Seq,
+    /// The lowest that is missing, unless `is_behind`.
     expected: Seq,
+    /// Whether `expected` arrived, and the lowest that is missing was not looked for yet: all from there up to it are in,
+    /// or have left. Over items that is a walk, and who takes out all that is in order comes to its end anyway, so it is
+    /// left to the next number that arrives. Over bits, of which a word is looked through at once, it is not left.
+    is_behind: bool,
     /// One more than the last number that is admitted. The last number there is never is, so that one more than a number
     /// is a number.
     end: Seq,
@@ -78,13 +83,22 @@ impl Window {
     /// Takes a number in. Only [`Ready`](Insert::Ready) and [`Held`](Insert::Held) change something.
     #[inline]
     pub fn insert(&mut self, seq: Seq) -> Insert {
-        self.insert_with(seq, |ring| ring.set(seq))
+        let said = self.insert_with(seq, |ring| ring.set(seq));
+        self.settle();
+        said
     }
 
     /// Lets the next number leave, if it is in.
     #[inline]
     pub fn pop(&mut self) -> Option<Seq> {
-        self.pop_with(|_, seq| seq)
+        self.pop_with(|_, seq| Some(seq))
+    }
+
+    /// The lowest number that has neither arrived nor been given up.
+    #[inline]
+    #[must_use]
+    pub const fn expected(&self) -> Seq {
+        self.expected
     }
 
     /// Lets a number leave that is in and in order, before those below it too. False where it is not.
@@ -143,6 +157,7 @@ impl<R: Ring> Window<R> {
             width: capacity,
             next: start,
             expected: start,
+            is_behind: false,
             end: start.saturating_add(capacity),
             len: 0,
             holes: false,
@@ -161,13 +176,6 @@ impl<R: Ring> Window<R> {
         self.next
     }
 
-    /// The lowest number that has neither arrived nor been given up.
-    #[inline]
-    #[must_use]
-    pub const fn expected(&self) -> Seq {
-        self.expected
-    }
-
     /// How many numbers are in.
     #[inline]
     #[must_use]
@@ -183,7 +191,7 @@ impl<R: Ring> Window<R> {
 
     /// The ranges that are missing before the highest number that is in: first and last, both inclusive.
     pub fn missing(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
-        let (mut from, end) = (self.expected, self.window_end());
+        let (mut from, end) = (self.first_missing(), self.window_end());
         core::iter::from_fn(move || {
             let after = self.ring.find(from, end, true);
             if after >= end {
@@ -196,18 +204,12 @@ impl<R: Ring> Window<R> {
     }
 
     /// What [`insert`](Self::insert) would say.
-    #[inline(always)]
+    #[inline]
     pub fn look(&self, seq: Seq) -> Insert {
-        let is_late = seq < self.expected;
-        if seq < self.next {
-            Insert::Late
-        } else if seq - self.next < self.width && self.is_in(seq) {
-            Insert::Duplicate
-        } else if is_late {
-            Insert::Late
-        } else if seq >= self.end {
-            Insert::TooFar
-        } else if seq == self.expected {
+        let expected = self.first_missing();
+        if !self.admits(seq, expected) {
+            self.refuse(seq, expected)
+        } else if seq == expected {
             Insert::Ready
         } else {
             Insert::Held
@@ -218,28 +220,31 @@ impl<R: Ring> Window<R> {
     /// something.
     #[inline(always)]
     pub(crate) fn insert_with(&mut self, seq: Seq, put: impl FnOnce(&mut R)) -> Insert {
-        let is_admitted = seq >= self.expected && seq < self.end && !self.ring.is_in(seq);
-        if !is_admitted {
-            // inlined: a call with a reference would keep the numbers that move in memory instead of registers
-            return self.look(seq);
+        self.settle();
+        if !self.admits(seq, self.expected) {
+            return self.refuse(seq, self.expected);
         }
         put(&mut self.ring);
         self.len += 1;
-        if seq != self.expected {
-            return Insert::Held;
+        if seq == self.expected {
+            self.is_behind = true;
+            Insert::Ready
+        } else {
+            Insert::Held
         }
-        self.expected = self.ring.find(seq + 1, self.window_end(), false);
-        Insert::Ready
     }
 
-    /// Lets the next number leave, if it is in: `take` takes it out of the ring.
+    /// Lets the next number leave, if it is in: `take` takes it out of the ring, if it is there.
     #[inline(always)]
-    pub(crate) fn pop_with<T>(&mut self, take: impl FnOnce(&mut R, Seq) -> T) -> Option<T> {
+    pub(crate) fn pop_with<T>(&mut self, take: impl FnOnce(&mut R, Seq) -> Option<T>) -> Option<T> {
         let seq = self.next;
-        if seq >= self.expected {
+        if seq == self.expected && !self.is_behind {
             return None;
         }
-        let taken = take(&mut self.ring, seq);
+        let Some(taken) = take(&mut self.ring, seq) else {
+            (self.expected, self.is_behind) = (seq, false);
+            return None;
+        };
         self.len -= 1;
         self.move_next(seq + 1);
         self.pass_holes();
@@ -248,6 +253,7 @@ impl<R: Ring> Window<R> {
 
     /// Gives up what is missing below `seq`. What is in there still leaves in its turn.
     pub fn skip_to(&mut self, seq: Seq) {
+        self.settle();
         if seq <= self.expected {
             return;
         }
@@ -272,6 +278,43 @@ impl<R: Ring> Window<R> {
     #[must_use]
     pub fn span(&self) -> usize {
         self.width.next_power_of_two() as usize
+    }
+
+    /// The lowest number that has neither arrived nor been given up.
+    #[inline(always)]
+    fn first_missing(&self) -> Seq {
+        if self.is_behind {
+            self.ring.find(self.expected.max(self.next), self.window_end(), false)
+        } else {
+            self.expected
+        }
+    }
+
+    /// Looks for the lowest number that is missing. Inlined, as what calls it: a call with a reference would keep the
+    /// numbers that move in memory instead of registers.
+    #[inline(always)]
+    fn settle(&mut self) {
+        (self.expected, self.is_behind) = (self.first_missing(), false);
+    }
+
+    /// Whether a number is taken in, where `expected` is the lowest that is missing.
+    #[inline(always)]
+    fn admits(&self, seq: Seq, expected: Seq) -> bool {
+        seq >= expected && seq < self.end && !self.ring.is_in(seq)
+    }
+
+    /// Why a number is not taken in.
+    #[inline(always)]
+    fn refuse(&self, seq: Seq, expected: Seq) -> Insert {
+        if seq < self.next {
+            Insert::Late
+        } else if seq - self.next < self.width && self.is_in(seq) {
+            Insert::Duplicate
+        } else if seq < expected {
+            Insert::Late
+        } else {
+            Insert::TooFar
+        }
     }
 
     /// Moves `next` past what has left out of turn or was given up.
