@@ -71,7 +71,11 @@ export class Line {
     }
   }
 
-  /** @returns {Slot | undefined} */
+  /**
+   * As `remove` of the first, in half the steps: this is done for each item, and before the first there is none.
+   *
+   * @returns {Slot | undefined}
+   */
   shift() {
     const slot = this.#first;
     if (slot === undefined) return undefined;

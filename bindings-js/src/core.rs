@@ -10,7 +10,7 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-// What a command leaves in the cells, by index; `js/core.js` has the same table.
+// What a command leaves in the cells, by index; `js/codes.js` has the same tables.
 /// How many records there are.
 const COUNT: usize = 0;
 /// The two last bits of below.
@@ -55,6 +55,15 @@ const DUPLICATE: i32 = -3;
 const LATE: i32 = -4;
 const TOO_FAR: i32 = -5;
 const NUMBERING: i32 = -6;
+
+/// Which attempt a command may answer with.
+#[derive(Clone, Copy)]
+enum Begins {
+    Any,
+    /// The one in this slot: there JavaScript has the slot at hand.
+    Own(i32),
+    None,
+}
 
 /// A [`Dispatcher`] with one source. Times are microseconds; an item is known by its slot while it is in it.
 ///
@@ -211,7 +220,7 @@ impl Core {
         let handle = self.handle(slot);
         let completion = self.dispatcher.complete(time(now), handle, attempt as u32, outcome);
         let settled = if completion == Completion::Settled { SETTLED } else { 0 };
-        settled | self.answer(Some(NONE))
+        settled | self.answer(Begins::Any)
     }
 
     /// Says that so many attempts in the cells ended well: each is a command of its own, and drained as such. Returns bits.
@@ -219,7 +228,7 @@ impl Core {
         for at in (ENDED..CELLS).step_by(2).take(ended as usize) {
             let handle = self.handle(self.cells[at]);
             self.dispatcher.complete(time(now), handle, self.cells[at + 1] as u32, Outcome::Ok);
-            self.follow(None);
+            self.follow(Begins::None);
         }
         self.status()
     }
@@ -241,7 +250,7 @@ impl Core {
     /// Lends the next result and returns its slot, what it is, and bits, or none.
     pub fn lend(&mut self) -> i32 {
         let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
-        self.lent(release) | self.answer(None)
+        self.lent(release) | self.answer(Begins::None)
     }
 
     /// Says that a result which was lent is taken.
@@ -255,7 +264,7 @@ impl Core {
         let Some(release) = self.dispatcher.poll_release(self.source) else { return NONE };
         let lent = self.lent(release);
         self.dispatcher.released(time(now), release.handle);
-        lent | self.answer(None)
+        lent | self.answer(Begins::None)
     }
 
     /// Says that the delivery of a result which was lent failed.
@@ -266,14 +275,13 @@ impl Core {
 
     /// Writes the next records to the cells, behind those that nobody has read yet.
     pub fn drain(&mut self) {
-        self.follow(None);
+        self.follow(Begins::None);
         self.status();
     }
 
-    /// Drains and returns bits, and the slot of a first attempt that begins, if it may: `Some(NONE)` lets any begin,
-    /// `Some(slot)` the one in this slot.
+    /// Drains and returns bits, and the slot of a first attempt that begins, if the answer may say so.
     #[inline(always)]
-    fn answer(&mut self, may_begin: Option<i32>) -> i32 {
+    fn answer(&mut self, may_begin: Begins) -> i32 {
         self.follow(may_begin) | self.status()
     }
 
@@ -281,7 +289,7 @@ impl Core {
     ///
     /// Done for each item: most often nothing follows, or one attempt, and all else is out of the way.
     #[inline(always)]
-    fn follow(&mut self, may_begin: Option<i32>) -> i32 {
+    fn follow(&mut self, may_begin: Begins) -> i32 {
         let mut begins = 0;
         while self.cells[COUNT] < MOST as i32 {
             if let Some(event) = self.dispatcher.poll_event() {
@@ -289,7 +297,12 @@ impl Core {
             } else if let Some(run) = self.dispatcher.poll_dispatch() {
                 let slot = slot(run.handle);
                 let is_first = run.attempt == 1 && begins == 0 && self.cells[COUNT] == 0;
-                if is_first && may_begin.is_some_and(|own| own == NONE || own == slot) {
+                let may_begin = match may_begin {
+                    Begins::Any => true,
+                    Begins::Own(own) => own == slot,
+                    Begins::None => false,
+                };
+                if is_first && may_begin {
                     begins = BEGINS | slot;
                 } else {
                     self.record([RUN, slot, run.attempt as i32, 0, 0]);
@@ -357,7 +370,7 @@ impl Core {
             self.handles.resize(index + 1, handle);
         }
         self.handles[index] = handle;
-        slot(handle) | self.answer(Some(slot(handle)))
+        slot(handle) | self.answer(Begins::Own(slot(handle)))
     }
 
     /// The item in a slot; of a slot that never was, one that is not known.

@@ -209,10 +209,10 @@ impl Dispatcher {
     /// waits for room itself. For drivers that tell a deadlock, asked when all is drained; these then wait for ever,
     /// unless one of them is refused.
     ///
-    /// False while anything else could: an attempt runs, of a handler or to hand over, or was signalled, or a result is lent that is not
-    /// among `waiting`, a result is there and not lent, a lane is halted, a pause keeps something from starting, or a
-    /// number is missing at the head of a sequenced source. O(`waiting` log `waiting` + sources) where all that runs is
-    /// among `waiting`, else O(1).
+    /// False while anything else could: an attempt runs, of a handler or to hand over, or was signalled, or a result is
+    /// lent that is not among `waiting`, a result is there and not lent, a lane is halted, a pause keeps something from
+    /// starting, or a number is missing at the head of a sequenced source. O(`waiting` log `waiting` + sources) where all
+    /// that runs is among `waiting`, else O(1).
     #[must_use]
     pub fn is_deadlocked(&self, waiting: &[Handle]) -> bool {
         let tally = &self.tally;
