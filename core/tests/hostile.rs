@@ -1,47 +1,28 @@
 //! Code of the user's that panics, comes back or is dropped at a bad moment, and iterations at their end.
 #![cfg(feature = "futures")]
 
+#[path = "common/counted.rs"]
+mod counted;
+#[path = "common/polled.rs"]
+mod polled;
+#[path = "common/within.rs"]
+mod within;
+
 use std::convert::Infallible;
 use std::future::pending;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Wake, Waker};
 
 use futures::channel::oneshot;
 use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
-use futures::task::noop_waker_ref;
 use inorder::{FailureKind, InOrderExt, Options, Processor};
 
-#[derive(Default)]
-struct Count(AtomicUsize);
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-fn counter() -> (Arc<Count>, Waker) {
-    let c = Arc::new(Count::default());
-    (Arc::clone(&c), Waker::from(c))
-}
-fn poll<F: Future + Unpin + ?Sized>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(noop_waker_ref()))
-}
-fn poll_with<F: Future + Unpin + ?Sized>(future: &mut F, w: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(w))
-}
-/// Runs on a thread: a deadlock is a failure.
-fn within(f: impl FnOnce() + Send + 'static) {
-    let (tx, rx) = mpsc::channel();
-    std::thread::spawn(move || {
-        f();
-        tx.send(()).unwrap();
-    });
-    rx.recv_timeout(Duration::from_secs(5)).expect("deadlock or panic");
-}
+use counted::{counter, poll_with};
+use polled::{panics, poll};
+use within::within;
 
 #[test]
 fn a_panic_after_a_result_was_lent_loses_nothing() {
@@ -63,7 +44,7 @@ fn a_panic_after_a_result_was_lent_loses_nothing() {
     assert!(poll(&mut s.next()).is_pending());
     t0.send(()).unwrap();
     t1.send(()).unwrap();
-    catch_unwind(AssertUnwindSafe(|| poll(&mut s.next()))).unwrap_err();
+    assert!(panics(|| poll(&mut s.next())));
     assert_eq!(poll(&mut s.next()), Poll::Ready(Some(0)));
     assert_eq!(poll(&mut s.next()), Poll::Ready(Some(1)));
 }
@@ -80,9 +61,9 @@ fn an_iteration_is_woken_at_the_end_after_a_cancellation() {
     assert!(poll_with(&mut results.next(), &w).is_pending());
     let _c = p.close();
     assert!(t.cancel());
-    let before = count.0.load(SeqCst);
+    let before = count.get();
     assert!(poll(&mut d).is_ready());
-    assert!(count.0.load(SeqCst) > before, "the consumer sleeps for ever");
+    assert!(count.get() > before, "the consumer sleeps for ever");
 }
 
 #[test]
@@ -172,7 +153,7 @@ fn a_panic_of_a_result_that_nobody_takes_loses_no_other_item() {
     drop(p.try_enqueue(0).unwrap());
     let mut t = p.try_enqueue(1).unwrap();
     let mut close = p.close();
-    catch_unwind(AssertUnwindSafe(|| poll(&mut d))).unwrap_err();
+    assert!(panics(|| poll(&mut d)));
     let _ = poll(&mut d);
     drop(d);
     assert!(poll(&mut close).is_ready(), "close hangs, with the driver dropped, too");
@@ -189,7 +170,7 @@ fn panics_of_destructors_at_an_abort_hang_nobody() {
     let mut d = Box::pin(d);
     let mut ts: Vec<_> = (0..4).map(|n| p.try_enqueue(n).unwrap()).collect();
     assert!(poll(&mut d).is_pending());
-    catch_unwind(AssertUnwindSafe(|| drop(d))).unwrap_err();
+    assert!(panics(|| drop(d)));
     let ready: Vec<_> = ts.iter_mut().map(|t| poll(t).is_ready()).collect();
     let close = poll(&mut p.close()).is_ready();
     assert_eq!((ready, close), (vec![true; 4], true));
@@ -212,9 +193,9 @@ fn a_waker_that_panics_loses_no_wake() {
     let (count, w) = counter();
     assert!(poll_with(&mut b, &w).is_pending());
     assert!(a.cancel() && b.cancel()); // both in one drain
-    catch_unwind(AssertUnwindSafe(|| poll(&mut d))).unwrap_err();
+    assert!(panics(|| poll(&mut d)));
     let _ = poll(&mut d);
-    assert!(count.0.load(SeqCst) > 0, "the other ticket sleeps for ever");
+    assert!(count.get() > 0, "the other ticket sleeps for ever");
 }
 
 #[test]
@@ -249,9 +230,9 @@ fn a_changed_waker_is_the_one_that_is_woken() {
     assert!(poll_with(&mut d, &w2).is_pending());
     drop(w1);
     assert_eq!(Arc::strong_count(&c1), 1, "the old waker is kept");
-    let n = c2.0.load(SeqCst);
+    let n = c2.get();
     tx.send(5).unwrap();
-    assert_eq!(c2.0.load(SeqCst), n + 1);
+    assert_eq!(c2.get(), n + 1);
     assert!(poll_with(&mut d, &w2).is_pending());
     assert_eq!(futures::executor::block_on(t), Ok(5));
 }
@@ -267,11 +248,11 @@ fn an_iteration_does_not_wake_itself() {
         drop(p.try_enqueue(n).unwrap());
     }
     assert!(poll(&mut d).is_pending());
-    assert_eq!(c.0.load(SeqCst), 1);
+    assert_eq!(c.get(), 1);
     for _ in 0..10 {
         assert!(poll_with(&mut results.next(), &w).is_ready());
     }
-    assert_eq!(c.0.load(SeqCst), 1);
+    assert_eq!(c.get(), 1);
 }
 
 #[test]
@@ -301,7 +282,7 @@ fn a_panic_of_a_handler_goes_through_and_breaks_nothing() {
     });
     let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
     let mut driver = Box::pin(driver);
-    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut driver))).is_err());
+    assert!(panics(|| poll(&mut driver)));
     assert!(poll(&mut driver).is_pending());
     let results: Vec<_> = tickets
         .into_iter()
@@ -319,7 +300,7 @@ fn a_panic_of_on_result_aborts() {
         .build();
     let tickets: Vec<_> = (0..3).map(|n| processor.try_enqueue(n).unwrap()).collect();
     let mut driver = Box::pin(driver);
-    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut driver))).is_err());
+    assert!(panics(|| poll(&mut driver)));
     assert!(poll(&mut driver).is_ready());
     assert!(tickets.into_iter().all(|ticket| ticket.is_done()));
     assert_eq!(

@@ -1,28 +1,26 @@
 //! Wakers and destructors of the user's that panic, or come back, while others are still to be woken.
 #![cfg(feature = "futures")]
 
+#[path = "common/counted.rs"]
+mod counted;
+#[path = "common/polled.rs"]
+mod polled;
+#[path = "common/within.rs"]
+mod within;
+
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 use futures::stream;
-use futures::task::noop_waker_ref;
 use futures::{FutureExt, StreamExt};
 use inorder::{InOrderExt, Options, Processor, Ticket};
 
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
+use counted::{Count, counter, poll_with};
+use polled::{panics, poll};
+use within::within;
 
 /// Panics when it is woken.
 struct Bad;
@@ -47,30 +45,18 @@ fn bad() -> Waker {
     Waker::from(Arc::new(Bad))
 }
 
-fn poll<F: Future + Unpin + ?Sized>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(noop_waker_ref()))
-}
-
-fn poll_with<F: Future + Unpin + ?Sized>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
-}
-
-fn panics<X>(call: impl FnOnce() -> X) -> bool {
-    catch_unwind(AssertUnwindSafe(call)).is_err()
-}
-
 /// Polls what waits, each with a waker that counts.
 fn all_wait(futures: &mut [Pin<Box<dyn Future<Output = ()> + '_>>]) -> Vec<Arc<Count>> {
     let count = |future: &mut Pin<Box<dyn Future<Output = ()> + '_>>| {
-        let count = Arc::new(Count::default());
-        assert!(poll_with(future, &Waker::from(Arc::clone(&count))).is_pending());
+        let (count, waker) = counter();
+        assert!(poll_with(future, &waker).is_pending());
         count
     };
     futures.iter_mut().map(count).collect()
 }
 
 fn woken(counts: &[Arc<Count>]) -> Vec<usize> {
-    counts.iter().map(|count| count.0.load(SeqCst)).collect()
+    counts.iter().map(|count| count.get()).collect()
 }
 
 type Idle = Processor<u32, u32, ()>;
@@ -138,13 +124,13 @@ fn a_driver_that_is_dropped_after_a_waker_panicked_still_wakes_the_others() {
     let (p, driver): (Idle, _) = Processor::new(Options::new(), async |n: u32| Ok(n));
     let mut tickets = [0, 1].map(|n| p.try_enqueue(n).unwrap());
     assert!(poll_with(&mut tickets[0], &bad()).is_pending());
-    let count = Arc::new(Count::default());
-    assert!(poll_with(&mut tickets[1], &Waker::from(Arc::clone(&count))).is_pending());
+    let (count, waker) = counter();
+    assert!(poll_with(&mut tickets[1], &waker).is_pending());
     assert!(tickets.iter().all(Ticket::cancel), "both in one drain");
     let mut driver = Box::pin(driver);
     assert!(panics(|| poll(&mut driver)));
     drop(driver);
-    assert_eq!(count.0.load(SeqCst), 1);
+    assert_eq!(count.get(), 1);
     assert!(poll(&mut tickets[1]).is_ready());
 }
 
@@ -177,8 +163,7 @@ impl Drop for Nosy {
 
 #[test]
 fn no_lock_is_held_over_the_drop_of_what_a_ticket_was_told_meanwhile() {
-    let (over, end) = mpsc::channel();
-    std::thread::spawn(move || {
+    within(|| {
         let handle = Arc::new(OnceLock::new());
         let later = Arc::new(Mutex::new(None::<Ticket<(), (), Nosy>>));
         let (p, driver) = Processor::builder({
@@ -202,9 +187,7 @@ fn no_lock_is_held_over_the_drop_of_what_a_ticket_was_told_meanwhile() {
         // it was told that it waits in vain, and has not heard it
         drop(p.abort());
         assert!(later.lock().unwrap().as_ref().unwrap().is_done());
-        over.send(()).unwrap();
     });
-    end.recv_timeout(Duration::from_secs(5)).expect("it comes to its end");
 }
 
 #[test]

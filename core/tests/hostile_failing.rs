@@ -3,6 +3,8 @@
 
 #[path = "common/by_hand.rs"]
 mod by_hand;
+#[path = "common/polled.rs"]
+mod polled;
 
 use std::future::pending;
 use std::hash::{Hash, Hasher};
@@ -21,10 +23,7 @@ use inorder::{
 };
 
 use by_hand::ByHand;
-
-fn poll<F: Future + Unpin + ?Sized>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(noop_waker_ref()))
-}
+use polled::{panics, poll};
 
 fn next<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     Pin::new(stream).poll_next(&mut Context::from_waker(noop_waker_ref()))
@@ -33,10 +32,6 @@ fn next<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
 /// What is there without waiting.
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("it is ready")
-}
-
-fn panics<X>(call: impl FnOnce() -> X) -> bool {
-    catch_unwind(AssertUnwindSafe(call)).is_err()
 }
 
 /// Panics when it is cloned, while it is armed.
