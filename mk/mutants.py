@@ -40,8 +40,8 @@ CORE_TESTS = ["lib", "vectors", "model", "watermark"]
 DRIVER = ["--all-features"]
 DRIVER_TESTS = [
     "lib", "processors", "processors_failing", "processors_sequenced", "processors_stopped", "streams",
-    "streams_failing", "resequence", "deadlocks", "hostile", "hostile_failing", "letters", "halts", "keys", "kept",
-    "wakes", "texts", "spans", "clocks", "scenarios", "restarts",
+    "streams_failing", "streams_in_time", "resequence", "deadlocks", "deadlocks_failing", "hostile", "hostile_effects",
+    "hostile_failing", "letters", "halts", "keys", "kept", "wakes", "texts", "spans", "clocks", "scenarios", "restarts",
 ]
 ENVIRONMENT = {
     **os.environ,
