@@ -7,7 +7,6 @@
 use alloc::vec::Vec;
 
 use super::Dispatcher;
-use super::sources::Cut;
 use crate::event::{Event, Rest};
 use crate::ids::{Handle, Seq, Source};
 use crate::options::{OptionsError, SourceOptions};
@@ -249,7 +248,7 @@ impl Dispatcher {
 
     // the end
 
-    /// Gives up what is missing, or fails where it is.
+    /// Gives up what is missing, or fails where it is. Once something was cut off nothing is missing any more.
     pub(super) fn end_numbers(&mut self, index: u32) {
         let Some(before) = self.reached(index) else { return };
         let Some(sequenced) = &mut self.sources[index].sequenced else { return };
@@ -352,10 +351,5 @@ impl Dispatcher {
             // it takes no unit, but its slot is one of those that all sources share
             self.make_room(index);
         }
-    }
-
-    /// Whether what is missing of a source is still given up: nothing of it was cut off.
-    pub(super) fn gives_up(&self, index: u32) -> bool {
-        self.sources[index].cut == Cut::Nowhere
     }
 }

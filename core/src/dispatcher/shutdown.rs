@@ -73,9 +73,7 @@ impl Dispatcher {
     }
 
     pub(super) fn end_source(&mut self, index: u32) {
-        if self.gives_up(index) {
-            self.end_numbers(index);
-        }
+        self.end_numbers(index);
         let state = &mut self.sources[index];
         state.flags.set(Flag::Ended, true);
         self.tell_starved(index);

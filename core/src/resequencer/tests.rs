@@ -379,7 +379,7 @@ fn why_nothing_comes_out_is_said_of_what_waits_longest() {
     };
     assert_eq!(why(&bench, 0), None);
     let (missing, untaken) = (BlockedState::Missing, BlockedState::Untaken);
-    let _ = bench.push(10, 1, 0, 1);
+    let _ = bench.push(10, 1, 1, 1);
     let _ = bench.push(20, 0, 1, 2);
     let _ = bench.push(20, 0, 2, 3);
     let expected = (255, missing, micros(20), 3, Some(micros(30)));
@@ -388,7 +388,7 @@ fn why_nothing_comes_out_is_said_of_what_waits_longest() {
     let lost = (255, untaken, Duration::ZERO, 3, None);
     assert_eq!(why(&bench, 60), Some(lost));
     assert_eq!(bench.resequencer.poll_output().map(drop), Some(()));
-    assert_eq!(why(&bench, 60), Some((0, untaken, Duration::ZERO, 2, None)));
+    assert_eq!(why(&bench, 60), Some((1, untaken, Duration::ZERO, 2, None)));
     assert_eq!(bench.drain(), [Seen::Item(1, 1)]);
     assert_eq!(why(&bench, 60), Some((255, missing, micros(40), 2, Some(micros(10)))));
     // beyond the window: what was given up first is all that comes out before the error

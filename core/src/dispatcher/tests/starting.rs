@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rounds::unless_interpreted;
+use crate::sequencer::SequencerOptions;
 
 #[test]
 fn a_slow_head_idles_nobody() {
@@ -209,4 +210,22 @@ fn a_source_that_comes_later_changes_no_turn_of_others() {
         start(&mut d, items[source][nth]);
         assert_eq!(take(&mut d, sources[source]), [(nth as u64, What::Ok)]);
     }
+}
+
+#[test]
+fn a_number_of_the_wire_has_the_position_that_is_nearest() {
+    let mut d = Dispatcher::new(&Options::new().capacity(64)).unwrap();
+    let wrapped = SequencerOptions::new().wrap(8).start(254);
+    let source = d.open_source(SourceOptions::new().sequenced_with(wrapped)).unwrap();
+    let plain = d.open_source(SourceOptions::new()).unwrap();
+    for (number, position) in [(254, 254), (255, 255), (0, 256), (63, 319)] {
+        assert_eq!(d.unwrapped(source, number), Some(position));
+    }
+    let Ok(Arrival::Ready(item)) = d.push_at(T0, source, None, 254) else { panic!() };
+    let Ok(Arrival::Held(early)) = d.push_at(T0, source, None, 1) else { panic!() };
+    assert_eq!((d.seq_of(item), d.seq_of(early)), (Some(254), d.unwrapped(source, 1)));
+    assert_eq!(d.unwrapped(plain, 0), None, "it counts by itself");
+    d.fence(T0, source);
+    d.complete(T0, item, 1, Outcome::Ok);
+    assert_eq!(d.unwrapped(source, 0), None, "it is drained");
 }

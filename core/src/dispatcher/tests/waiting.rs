@@ -99,6 +99,33 @@ fn unordered_any_result_that_can_be_taken_makes_room() {
 }
 
 #[test]
+fn a_pause_keeps_from_starting_only_what_could_start() {
+    for (concurrency, queued) in [(2, 1), (4, 0)] {
+        let (mut d, source) = open(&Options::new().concurrency(concurrency).capacity(4));
+        let items = push(&mut d, source, concurrency.min(3) + queued);
+        let running = runs(&mut d);
+        assert_eq!(running.len() + queued, items.len());
+        d.pause(T0);
+        assert!(d.is_deadlocked(&running), "concurrency {concurrency}");
+    }
+    let (mut d, source) = open(&Options::new().concurrency(2));
+    let running = push(&mut d, source, 1);
+    assert_eq!(runs(&mut d), running);
+    d.pause(T0);
+    let _ = push(&mut d, source, 1);
+    assert!(!d.is_deadlocked(&running), "the other starts when it is over");
+}
+
+#[test]
+fn a_source_that_nothing_came_to_makes_no_room() {
+    let (mut d, source) = open(&Options::new().capacity(1));
+    let _ = d.open_source(SourceOptions::new().sequenced(0)).unwrap();
+    let items = push(&mut d, source, 1);
+    assert_eq!(runs(&mut d), items);
+    assert!(d.is_deadlocked(&items));
+}
+
+#[test]
 fn a_missing_number_makes_room_when_it_is_the_head() {
     let mut d = Dispatcher::new(&Options::new().concurrency(2).capacity(2)).unwrap();
     let source = d.open_source(SourceOptions::new().sequenced(0)).unwrap();
@@ -125,15 +152,16 @@ fn what_was_given_up_leaves_its_slot_to_those_who_wait() {
     let mut d = Dispatcher::new(&Options::new().capacity(MAX_ITEMS)).unwrap();
     let numbers = SequencerOptions::new().gap(OnGap::Skip).gap_timeout(Duration::from_millis(1));
     let source = d.open_source(SourceOptions::new().sequenced_with(numbers)).unwrap();
-    let others = d.open_source(SourceOptions::new()).unwrap();
+    let others = d.open_source(SourceOptions::new().keyed(true)).unwrap();
     let Ok(Arrival::Held(_)) = d.push_at(T0, source, None, 1) else { panic!() };
     d.handle_timeout(at(1));
     let _ = push(&mut d, others, MAX_ITEMS - 2);
     assert_eq!(d.push(T0, others, None), Err(PushError::Full), "0, given up, has a slot, too");
-    assert_eq!(events(&mut d), []);
+    assert_eq!((events(&mut d), d.wants(others)), (Vec::new(), 0));
     let lost = d.poll_release(source).unwrap();
     assert_eq!(lost.what, What::Lost { first: 0, last: 0 });
     assert!(d.released(T0, lost.handle));
     assert_eq!(events(&mut d), [Event::Room { source: others }]);
+    assert_eq!(d.wants(others), 1);
     let _ = push(&mut d, others, 1);
 }
