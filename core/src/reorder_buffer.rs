@@ -82,6 +82,9 @@ impl<T> ReorderBuffer<T> {
     }
 
     /// What [`insert`](Self::insert) would say. For items that one wants to keep when they are not admitted.
+    ///
+    /// O(1), but between an insert that was [`Ready`](Insert::Ready) and the next, or the end of what pops, it walks over
+    /// what is in order.
     pub fn look(&self, seq: Seq) -> Insert {
         self.window.look(seq)
     }
