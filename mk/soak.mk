@@ -45,7 +45,7 @@ soak-fuzz: ## every fuzz target (FUZZ_SECONDS=900 each), where there is a nightl
 	else echo 'there is no nightly compiler: fuzzing is skipped'; fi
 
 # the others of core/tests take hours there, or a file of their own
-MIRI_TESTS := vectors halts hostile keys
+MIRI_TESTS := vectors halts hostile hostile_effects keys
 soak-miri: ## tests of core and driver in an interpreter that sees undefined behaviour, where it is installed
 	@if rustup component list --toolchain nightly --installed 2>/dev/null | grep -q '^miri'; then \
 		MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-disable-isolation' cargo +nightly miri test -q -p inorder \

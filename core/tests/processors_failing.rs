@@ -183,3 +183,24 @@ fn a_failure_that_an_abort_keeps_from_coming_out_is_the_cause() {
     let cause = bad.cause().expect("its own failure");
     assert_eq!((cause.seq, cause.attempt, cause.error()), (1, 1, Some(&"bad")));
 }
+
+#[test]
+fn what_an_item_is_halted_for_is_no_cause_of_an_abort() {
+    let (processor, driver) = Processor::builder(async |_: u32| pending::<Result<(), ()>>().await)
+        .options(Options::new().timeout(Duration::from_secs(1)).on_failure(OnFailure::HaltKey))
+        .key(|n| *n)
+        .on_halt(|failure| assert_eq!(failure.kind, FailureKind::AttemptTimeout))
+        .clock(Hasty::default())
+        .build();
+    let ticket = processor.try_enqueue(1).unwrap();
+    let mut driver = Box::pin(driver);
+    while processor.stats().halted == 0 {
+        assert!(poll(&mut driver).is_pending());
+    }
+    let aborted = processor.abort();
+    assert!(poll(&mut driver).is_ready());
+    assert!(now(aborted).is_ok());
+    let failure = now(ticket).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Closed);
+    assert!(failure.cause().is_none());
+}
