@@ -32,6 +32,15 @@ NASTY = (
     + "\u00e9 \U0001f600 b\n\u2028 c\rd\n".encode()
     + b'{"a": {"b": 1}}\n{"a": {"b": 1.0}}\n{"a": {"b": "1"}}\n{"a": 7}\n{"a": {"b": [1]}}\n{"a": {"b"\n'
     + b"the last has no end"
+)
+# What readers of JSON disagree about has no key.
+ODD = (
+    b'{"a": {"b": "\\ud800"}}\n{"a": {"b": 1e999}}\n{"a": {"b": 1.7976931348623159e308}}\n'
+    + b'{"a": {"b": 1}, "\\udc00": 0}\n{"a": {"b": 1}, "c": [-1e999]}\n'
+    + b'{"a": {"b": 1}, "c": ' + b"[" * 127 + b"]" * 127 + b"}\n"
+    + b'{"a": {"b": 1}, "c": ' + b"[" * 126 + b"]" * 126 + b"}\n"
+    + b'{"a": {"b": "\\ud83d\\ude00"}}\n{"a": {"b": 1.7976931348623157e308}}\n{"a": {"b": 0.1}}\n{"a": {"b": 1e-1}}\n'
+    + b'{"a": {"b": 5e-324}}\n{"a": {"b": 1e-999}}\n{"a": {"b": 12345678901234567890}}\n'
 )  # fmt: skip
 
 
@@ -64,8 +73,11 @@ def demos() -> list[tuple[str, bool]]:
         for name, digest in INPUTS.items()
     ]
     with tempfile.TemporaryDirectory() as folder:
-        nasty, empty, missing = (Path(folder, name) for name in ("nasty", "empty", "missing"))
+        nasty, odd, empty, missing = (
+            Path(folder, name) for name in ("nasty", "odd", "empty", "missing")
+        )
         nasty.write_bytes(NASTY)
+        odd.write_bytes(ODD)
         empty.touch()
         for path, key, status, says in [
             (demo.INPUTS / "access.log", "word:1", 0, "All 10,000 lines, 595 keys"),
@@ -77,6 +89,7 @@ def demos() -> list[tuple[str, bool]]:
             ),
             (nasty, "word:1", 0, "All 15 lines, "),
             (nasty, "field:a.b", 0, "12 lines without a key, the first is line 1"),
+            (odd, "field:a.b", 0, "6 lines without a key, the first is line 1"),
             (nasty, "regex:(.) ", 0, "All 15 lines, "),
             (empty, "word:1", 0, "All 0 lines, 0 keys"),
             (missing, "word:1", 2, ""),

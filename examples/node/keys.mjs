@@ -24,6 +24,7 @@ function field(path) {
     let value;
     try {
       value = JSON.parse(line);
+      check(value);
     } catch {
       return undefined;
     }
@@ -41,6 +42,16 @@ function field(path) {
     // "1" and 1 are two values.
     return value === null || typeof value === "object" ? undefined : `${typeof value}:${value}`;
   };
+}
+
+/** What not every reader of JSON takes: half a character, a number that is no double, more than 127 levels. */
+function check(value, depth = 0) {
+  if (value !== null && typeof value === "object") {
+    if (depth === 127) throw new Error("too deep");
+    for (const part of Object.entries(value).flat()) check(part, depth + 1);
+  } else if (typeof value === "string" ? !value.isWellFormed() : Math.abs(value) === Number.POSITIVE_INFINITY) {
+    throw new Error("no text, or too large");
+  }
 }
 
 /** The first group of the first match, or the whole match if there is no group. Classes (`\w`) are ASCII. */

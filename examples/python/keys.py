@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 
@@ -40,6 +41,7 @@ def field(path: list[str]) -> KeyOf:
     def key(line: str) -> str | None:
         try:
             value = json.loads(line, parse_int=float, parse_constant=no_json)
+            check(value)
         except (ValueError, RecursionError):
             return None
         for name in path:
@@ -59,6 +61,19 @@ def field(path: list[str]) -> KeyOf:
 def no_json(constant: str) -> None:
     """NaN and Infinity, which Python would take."""
     raise ValueError(f"{constant} is no JSON")
+
+
+def check(value: object, depth: int = 0) -> None:
+    """What not every reader of JSON takes: half a character, a number that is no double, more than 127 levels."""
+    if isinstance(value, dict | list):
+        if depth == 127:
+            raise ValueError("too deep")
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            check(part, depth + 1)
+    elif isinstance(value, str):
+        value.encode()
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("too large")
 
 
 def regex(pattern: str) -> KeyOf:
