@@ -2,6 +2,7 @@
 
 pub(crate) mod checkpoints;
 mod dispatcher;
+mod marks;
 pub(crate) mod names;
 mod numbers;
 mod options;
@@ -9,15 +10,17 @@ mod options;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use inorder::{Dispatcher, OptionsError, ReorderBuffer, Sequencer};
+use inorder::{Dispatcher, OptionsError, ReorderBuffer, Sequencer, Watermark};
 
 use dispatcher::Bench;
+use marks::Marks;
 use numbers::Numbers;
 
 /// What a file talks about.
 enum Subject {
     Dispatcher(Box<Bench>),
     Numbers(Numbers),
+    Marks(Box<Marks>),
 }
 
 /// The words of a step behind its command.
@@ -72,6 +75,14 @@ fn open(command: &str, words: &Words<'_>) -> Result<Subject, OptionsError> {
         let dispatcher = Dispatcher::new(&options::options(words))?;
         return Ok(Subject::Dispatcher(Box::new(Bench::new(dispatcher))));
     }
+    if command == "watermark" {
+        words.allow(0, &["capacity"]);
+        let watermark = match words.number("capacity") {
+            None => Watermark::new(),
+            Some(capacity) => Watermark::with_capacity(capacity as usize)?,
+        };
+        return Ok(Subject::Marks(Box::new(Marks::new(watermark))));
+    }
     assert!(words.plain.is_empty(), "too many words: {:?}", words.plain);
     let options = numbers::options(&words.named);
     Ok(Subject::Numbers(match command {
@@ -102,6 +113,7 @@ pub(crate) fn run(text: &str, out: &mut String) {
             },
             Some(Subject::Dispatcher(bench)) => bench.step(&words, out),
             Some(Subject::Numbers(numbers)) => numbers.step(&words, out),
+            Some(Subject::Marks(marks)) => marks.step(&words, out),
         }
     }
 }
