@@ -32,7 +32,7 @@ NASTY = (
     + "\u00e9 \U0001f600 b\n\u2028 c\rd\n".encode()
     + b'{"a": {"b": 1}}\n{"a": {"b": 1.0}}\n{"a": {"b": "1"}}\n{"a": 7}\n{"a": {"b": [1]}}\n{"a": {"b"\n'
     + b"the last has no end"
-)
+)  # fmt: skip
 # What readers of JSON disagree about has no key.
 ODD = (
     b'{"a": {"b": "\\ud800"}}\n{"a": {"b": 1e999}}\n{"a": {"b": 1.7976931348623159e308}}\n'

@@ -49,8 +49,10 @@ function check(value, depth = 0) {
   if (value !== null && typeof value === "object") {
     if (depth === 127) throw new Error("too deep");
     for (const part of Object.entries(value).flat()) check(part, depth + 1);
-  } else if (typeof value === "string" ? !value.isWellFormed() : Math.abs(value) === Number.POSITIVE_INFINITY) {
-    throw new Error("no text, or too large");
+  } else if (typeof value === "string") {
+    if (!value.isWellFormed()) throw new Error("half a character");
+  } else if (Math.abs(value) === Number.POSITIVE_INFINITY) {
+    throw new Error("too large");
   }
 }
 
