@@ -123,7 +123,7 @@ impl Engine {
             worker.get().cancel_task(py);
         }
         for parked in unpark {
-            if parked.future.get().resolve(py) {
+            if parked.future.get().resolve_soon(py) {
                 parked.worker.get().unpark(py, slf);
             } else {
                 // its task was cancelled while it waited

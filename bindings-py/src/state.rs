@@ -292,15 +292,8 @@ impl State {
             }
         }
         let outcome = if has_failed { Outcome::FAILED } else { Outcome::Ok };
-        let earlier = self.runs.len();
         let _: Completion = self.core.complete(self.now, handle, attempt, outcome);
         self.drain(py);
-        // what follows from this end is for this worker; for what was there before others are on their way, and took
-        // they this instead, it would begin a turn of the loop later: with keys a turn per item
-        if earlier > 0 {
-            let own = self.runs.remove(earlier);
-            own.into_iter().for_each(|own| self.runs.push_front(own));
-        }
         [value, context, worker, payload]
     }
 

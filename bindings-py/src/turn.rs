@@ -16,6 +16,8 @@ pub(crate) struct Turn {
     /// A future that is done: asyncio asks one of its own for its result without a call.
     done: Obj,
     waiting: Guarded<Vec<Waiting>>,
+    /// Those who are to go on in this very turn, while it goes on; `None`: it does not.
+    joining: Guarded<Option<Vec<Waiting>>>,
 }
 
 /// A task that waits: what wakes it, and its context.
@@ -37,7 +39,8 @@ impl Turn {
         let done = event_loop.call_method0("create_future")?;
         done.call_method1("set_result", (event_loop.py().None(),))?;
         let event_loop = event_loop.clone().unbind();
-        Ok(Self { event_loop, done: done.unbind(), waiting: Guarded::new(Vec::new()) })
+        let (waiting, joining) = (Guarded::new(Vec::new()), Guarded::new(None));
+        Ok(Self { event_loop, done: done.unbind(), waiting, joining })
     }
 
     /// Whether somebody waits for it: whoever joins them costs the loop nothing.
@@ -73,6 +76,29 @@ impl Turn {
         }
         called
     }
+
+    /// Lets a task go on still in this turn, if it has come and is not over, and else in the next one.
+    pub(crate) fn join(slf: &Bound<'_, Self>, who: Waiting) -> PyResult<()> {
+        let refused = slf.get().joining.with(slf.py(), |joining| match joining {
+            Some(joining) => {
+                joining.push(who);
+                None
+            }
+            None => Some(who),
+        });
+        if refused.is_some() { Self::wait(slf, refused) } else { Ok(()) }
+    }
+
+    /// Those who are to go on in this turn, and have not yet; with none it is over.
+    fn joined(&self, py: Python<'_>) -> Option<Vec<Waiting>> {
+        self.joining.with(py, |joining| match joining {
+            Some(list) if !list.is_empty() => Some(std::mem::take(list)),
+            _ => {
+                *joining = None;
+                None
+            }
+        })
+    }
 }
 
 #[pymethods]
@@ -84,15 +110,22 @@ impl Turn {
             let as_many = Vec::with_capacity(waiting.len());
             std::mem::replace(waiting, as_many)
         });
+        // a loop that runs inside another one may be in here already
+        slf.get().joining.with(py, |joining| _ = joining.get_or_insert_default());
         let done = &slf.get().done;
-        let mut waiting = waiting.into_iter();
-        while let Some(Waiting { wake, context }) = waiting.next() {
-            let woken = inside(py, &context, || wake.bind(py).call1((done,)).map(drop));
-            if let Err(error) = woken.and_then(|woken| woken) {
-                // it is for the whole program, and ends the turn: the others are in the next one
-                Self::wait(slf, waiting)?;
-                return Err(error);
+        let mut batch = Some(waiting);
+        while let Some(waiting) = batch {
+            let mut waiting = waiting.into_iter();
+            while let Some(Waiting { wake, context }) = waiting.next() {
+                let woken = inside(py, &context, || wake.bind(py).call1((done,)).map(drop));
+                if let Err(error) = woken.and_then(|woken| woken) {
+                    // it is for the whole program, and ends the turn: the others are in the next one
+                    let joining = slf.get().joining.with(py, Option::take);
+                    Self::wait(slf, waiting.chain(joining.into_iter().flatten()))?;
+                    return Err(error);
+                }
             }
+            batch = slf.get().joined(py);
         }
         Ok(())
     }
@@ -132,11 +165,15 @@ impl Turn {
         let visited = self
             .waiting
             .peek(|waiting| waiting.iter().try_for_each(|waiting| waiting.traverse(&visit)));
+        visited.unwrap_or(Ok(()))?;
+        let visited = self.joining.peek(|joining| {
+            joining.iter().flatten().try_for_each(|waiting| waiting.traverse(&visit))
+        });
         visited.unwrap_or(Ok(()))
     }
 
     fn __clear__(&self, py: Python<'_>) {
         let cleared = self.waiting.with(py, std::mem::take);
-        drop(cleared);
+        drop((cleared, self.joining.with(py, Option::take)));
     }
 }

@@ -30,10 +30,19 @@ impl Waiter {
 
     /// Lets the task go on, in the next turn of the loop. False where it does so already, or cannot.
     pub(crate) fn resolve(&self, py: Python<'_>) -> bool {
+        self.come(py, |waiting| Turn::wait(self.turn.bind(py), [waiting]))
+    }
+
+    /// As [`Self::resolve`], still in this turn of the loop if those who wait together are just being woken.
+    pub(crate) fn resolve_soon(&self, py: Python<'_>) -> bool {
+        self.come(py, |waiting| Turn::join(self.turn.bind(py), waiting))
+    }
+
+    fn come(&self, py: Python<'_>, wake: impl FnOnce(Waiting) -> PyResult<()>) -> bool {
         let before = self.progress.with(py, |progress| std::mem::replace(progress, Progress::Done));
         match before {
             Progress::Pending => true,
-            Progress::Awaited(waiting) => Turn::wait(self.turn.bind(py), [waiting]).is_ok(),
+            Progress::Awaited(waiting) => wake(waiting).is_ok(),
             Progress::Done => false,
         }
     }

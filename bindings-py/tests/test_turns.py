@@ -136,6 +136,45 @@ def test_an_exception_for_the_whole_program_does_not_take_the_others_along():
         loop.close()
 
 
+def test_nor_those_who_were_to_join_them():
+    log = []
+
+    async def handle(item):
+        log.append(item)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if item == "enqueue":
+            tickets.extend(p.enqueue_nowait(item) for item in ("a", "b", "c"))
+            await asyncio.sleep(1)
+        elif item == "exit":
+            raise SystemExit(7)
+
+    async def begin():
+        p = inorder.Processor(handle, concurrency=8, ordered=False)
+        await asyncio.gather(*[p.enqueue_nowait(item) for item in range(8)])
+        # the workers wait
+        await asyncio.sleep(1)
+        log.clear()
+        return p, [p.enqueue_nowait(item) for item in ("enqueue", "exit", 2, 3, 4)]
+
+    async def end():
+        with pytest.raises(SystemExit):
+            await tickets.pop(1)
+        await asyncio.gather(*tickets)
+        await p.close()
+
+    loop = VirtualLoop()
+    try:
+        p, tickets = loop.run_until_complete(begin())
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(asyncio.sleep(1))
+        assert log == ["enqueue", "exit", 2, 3, 4]
+        loop.run_until_complete(end())
+        assert log == ["enqueue", "exit", 2, 3, 4, "a", "b", "c"]
+    finally:
+        loop.close()
+
+
 def test_tasks_written_in_python_give_way_together():
     async def main():
         async def give_way(item):
