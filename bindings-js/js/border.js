@@ -23,6 +23,12 @@ import * as trap from "./trap.js";
 
 const NOTHING = new Int32Array(c.CELLS);
 
+/**
+ * What may be asked: not the commands whose answer says what begins, or what was lent, for it says so only once.
+ *
+ * @typedef {Omit<Core, "push" | "push_at" | "complete" | "complete_all" | "take" | "lend">} Asked
+ */
+
 /** The dispatcher of one state. Times are milliseconds. */
 export class Border {
   /** @type {Core | undefined} */
@@ -207,7 +213,7 @@ export class Border {
   /**
    * Gives any other command, or asks something, where there is a core.
    * @template T
-   * @param {(core: Core) => T} question
+   * @param {(core: Asked) => T} question
    * @param {T} otherwise
    */
   ask(question, otherwise) {

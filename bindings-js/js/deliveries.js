@@ -21,7 +21,7 @@ export class Deliveries {
     this.#owner = owner;
   }
 
-  /** Hands over the next one. False where there is none, or one takes its time. */
+  /** Hands over the next one. False where there is none, or one takes its time and did so before. */
   step() {
     if (this.#slot !== undefined) return false;
     const slot = this.#state.lend();
@@ -35,7 +35,8 @@ export class Deliveries {
     const onResult = this.#onResult;
     try {
       const answer = onResult(this.#state.shown(slot));
-      if (follow(answer, this.#onDelivered, this.#onUndelivered)) return false;
+      // what it has begun or cancelled until here has nobody else who sees to it
+      if (follow(answer, this.#onDelivered, this.#onUndelivered)) return true;
     } catch (error) {
       this.#undelivered(error);
       return true;

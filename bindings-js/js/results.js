@@ -199,8 +199,10 @@ export class Results {
   }
 
   step() {
-    if (this.#isClosing === true) return this.#close();
-    return this.#state.isWanting && this.#isStarted === true && this.#source.read();
+    const mayRead = this.#isClosing !== true && this.#isStarted === true && this.#state.isWanting;
+    if (mayRead && this.#source.read()) return true;
+    // its own next may have ended all
+    return this.#isClosing === true && this.#close();
   }
 
   offer() {

@@ -374,10 +374,8 @@ export class State {
   #complete(slot, outcome, value) {
     slot.attempt = undefined;
     this.#running--;
-    const border = this.#border;
-    if (border.isGone) return;
-    const answer = border.complete(slot.index, slot.number, outcome);
-    if ((answer & c.BEGINS) !== 0) this.#enter(this.#slot(answer & c.SLOT), 1);
+    if (this.#border.isGone) return;
+    const answer = this.#tell(slot, outcome);
     if ((answer & c.SETTLED) !== 0) {
       slot.result = value;
       // a failure shows its item
@@ -385,6 +383,17 @@ export class State {
       else slot.item = undefined;
     }
     this.settleIfDue();
+  }
+
+  /**
+   * Tells the core that an attempt ended. Only here, for which one begins with it is said in the answer and nowhere else.
+   * @param {Slot} slot
+   * @param {number} outcome
+   */
+  #tell({ index, number }, outcome) {
+    const answer = this.#border.complete(index, number, outcome);
+    if ((answer & c.BEGINS) !== 0) this.#enter(this.#slot(answer & c.SLOT), 1);
+    return answer;
   }
 
   /** Tells handlers to stop, which calls their listeners. They may have ended meanwhile. */
@@ -408,8 +417,8 @@ export class State {
   /** Gives the next command that follows from the records. */
   #followUp() {
     if (this.#unbegun.size > 0) {
-      const { index, number } = /** @type {Slot} */ (this.#unbegun.shift());
-      this.#border.ask((core) => core.complete(clock.now(), index, number, c.CANCELLED), 0);
+      this.#tell(/** @type {Slot} */ (this.#unbegun.shift()), c.CANCELLED);
+      this.#border.status |= c.RECORDED;
     } else if (this.#hasRoom) {
       this.#hasRoom = this.#owner.offer();
       if (this.#hasRoom) this.#border.status |= c.RECORDED;

@@ -128,3 +128,47 @@ test("a function for the key may ask its own stream for more: no item is lost", 
     [0, 1, 2, 3, undefined],
   );
 });
+
+test("what an onResult that takes its time offers and cancels is seen to at once", async () => {
+  const seen = [];
+  const p = new Processor(
+    (item, { signal }) => {
+      seen.push(item);
+      if (item !== "runs") return item;
+      return new Promise((resolve) =>
+        signal.addEventListener("abort", () => resolve(seen.push("stopped"))),
+      );
+    },
+    {
+      concurrency: 2,
+      ordered: false,
+      onResult() {
+        p.tryEnqueue("offered");
+        running.cancel();
+        return new Promise(() => {});
+      },
+    },
+  );
+  const running = p.tryEnqueue("runs");
+  p.tryEnqueue("comes out");
+  await quiet();
+  assert.deepEqual(seen, ["runs", "comes out", "stopped", "offered"]);
+});
+
+test("a source that ends all in its own next is closed, though that never answers", async () => {
+  const controller = new AbortController();
+  let closed = 0;
+  const source = {
+    [Symbol.asyncIterator]: () => ({
+      next() {
+        controller.abort(new Error("gone"));
+        return new Promise(() => {});
+      },
+      return: async () => closed++,
+    }),
+  };
+  const stream = map(source, (n) => n, { signal: controller.signal });
+  await assert.rejects(stream.next(), { message: "gone" });
+  await quiet();
+  assert.equal(closed, 1);
+});

@@ -175,3 +175,18 @@ test("a number that is missing has no key", async () => {
   const { seq, key, state } = processor.whyBlocked();
   assert.deepEqual([seq, key, state], [1, undefined, "missing"]);
 });
+
+for (const concurrency of [1, 2, 3]) {
+  test(`what a cancel before the start makes room for begins, ${concurrency} at a time`, async () => {
+    const started = [];
+    const p = new Processor((item) => started.push(item), { concurrency });
+    const tickets = ["a", "b", "c", "d", "e"].map((item) => p.tryEnqueue(item));
+    for (const k of [0, 2]) assert.equal(tickets[k].cancel(), true);
+    await p.join();
+    assert.deepEqual(started, ["b", "d", "e"]);
+    assert.deepEqual(
+      tickets.map(({ cancelled }) => cancelled),
+      [true, false, true, false, false],
+    );
+  });
+}

@@ -3,19 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Failure, map } from "inorder";
+import { chance } from "./support/chance.mjs";
 import { quiet } from "./support/hosts.mjs";
 
 const WALKS = 400;
 const STEPS = 60;
-
-/** Numbers that look like chance, the same in each run. */
-function chance(seed) {
-  let x = (seed * 7_919 + 1) % (2 ** 31 - 1);
-  return (below) => {
-    x = (x * 48_271) % (2 ** 31 - 1);
-    return Math.floor(x / 8) % below;
-  };
-}
 
 const KEYS = [
   undefined,
