@@ -74,6 +74,13 @@ impl Marks {
                     Err(error) => panic!("neither the version nor the checksum: {error}"),
                 })
             }
+            ("within", [limit]) => match w.checkpoint().to_bytes(Some(number(limit) as usize)) {
+                Ok(bytes) => {
+                    let read = Checkpoint::from_bytes(&bytes).expect("it was just written");
+                    format!("{} {}", bytes.len(), checkpoints::shown(&read))
+                }
+                Err(error) => format!("error {error}"),
+            },
             ("checkpoint", []) => checkpoints::shown(&w.checkpoint()),
             ("position", []) => shown(w.position()),
             ("committed", []) => shown(w.committed()),
