@@ -49,8 +49,9 @@ fn declaration(lines: &[String]) -> String {
         }
         text.push_str(line);
         let is_over = line.ends_with(['{', ';', '}']) || line.ends_with("{}");
+        let is_closed = text.matches('<').count() == text.matches('>').count();
         let is_field =
-            text.starts_with("pub ") && line.ends_with(',') && !text.contains(['(', '<']);
+            text.starts_with("pub ") && line.ends_with(',') && !text.contains('(') && is_closed;
         if is_over || is_field {
             break;
         }
@@ -68,7 +69,7 @@ fn declares(line: &str) -> bool {
 fn listed(text: &str) -> Vec<String> {
     let lines = lines(text);
     let mut out = Vec::new();
-    let (mut inside, mut is_hidden) = (String::new(), false);
+    let (mut inside, mut is_hidden, mut derived) = (String::new(), false, "");
     for (at, line) in lines.iter().enumerate() {
         let inner = line.strip_prefix("    ");
         if inner.is_some_and(|inner| inner.starts_with(' ')) {
@@ -77,9 +78,11 @@ fn listed(text: &str) -> Vec<String> {
         let here = inner.unwrap_or(line);
         if here.starts_with("#[") {
             is_hidden |= here == "#[doc(hidden)]";
+            derived = here.strip_prefix("#[derive(").unwrap_or(derived);
             continue;
         }
         let was_hidden = std::mem::take(&mut is_hidden);
+        let derived = std::mem::take(&mut derived).trim_end_matches(")]");
         if inner.is_none() {
             let is_block = ["impl", "pub ", "mod ", "struct", "enum", "fn", "trait", "macro"];
             if is_block.iter().any(|word| line.starts_with(word)) {
@@ -87,6 +90,9 @@ fn listed(text: &str) -> Vec<String> {
                 let is_impl_of = inside.starts_with("impl") && inside.contains(" for ");
                 if declares(line) || is_impl_of && !inside.contains("Sealed") {
                     out.push(inside.clone());
+                }
+                if declares(line) && !derived.is_empty() {
+                    out.push(format!("{inside} is {derived}"));
                 }
             }
             continue;
