@@ -1,5 +1,4 @@
 // @ts-check
-export { version } from "#core";
 export { ReorderBuffer } from "./buffer.js";
 export {
   AttemptTimeoutError,
@@ -22,3 +21,4 @@ export { map } from "./map.js";
 export { Processor } from "./processor.js";
 export { transform } from "./transform.js";
 export { Failure, Lost } from "./values.js";
+export { version } from "./version.js";

@@ -38,7 +38,7 @@ export class Iteration {
       const waiting = new Deferred();
       this.#waiting.push(waiting);
       this.#state.settle();
-      if (this.#isOver) Iteration.serve(this);
+      if (this.#isOver) this.#serve();
       this.#state.wake();
       return waiting.promise;
     } catch (error) {
@@ -51,7 +51,7 @@ export class Iteration {
     const isInside = this.#isStarted && !this.#isOver;
     this.#isOver = true;
     if (isInside) {
-      Iteration.serve(this);
+      this.#serve();
       this.#intake.leave(this);
     }
     return { done: true, value };

@@ -1,6 +1,7 @@
 // @ts-check
+import { disposable } from "./dispose.js";
 import * as options from "./options.js";
-import { quiet } from "./promises.js";
+import { ignore, quiet } from "./promises.js";
 import { Results } from "./results.js";
 
 /** The results of a stream, in order. */
@@ -10,20 +11,6 @@ export class OrderedResults {
   /** @param {Results} results */
   constructor(results) {
     this.#results = results;
-  }
-
-  static {
-    // where the host has it
-    if (Symbol.asyncDispose) {
-      const value = /** @this {OrderedResults} */ function () {
-        return this.#leave();
-      };
-      Object.defineProperty(OrderedResults.prototype, Symbol.asyncDispose, {
-        value,
-        configurable: true,
-        writable: true,
-      });
-    }
   }
 
   [Symbol.asyncIterator]() {
@@ -61,6 +48,10 @@ export class OrderedResults {
     return quiet(this.#results.leave());
   }
 }
+
+disposable(OrderedResults, function () {
+  return quiet(this.return().then(ignore));
+});
 
 /**
  * @param {any} source

@@ -2,6 +2,7 @@
 // Options by exact name: what they may be, and what is not built yet. Bounds are the core's to check.
 import { most } from "#core";
 import { OptionsError } from "./errors.js";
+import { construct } from "./trap.js";
 
 /**
  * @typedef {object} Settings What the state is made of; what is undefined is the core's to choose.
@@ -30,7 +31,7 @@ function show(value) {
 }
 
 /** @param {string} name @param {unknown} value @param {string} wanted @returns {never} */
-function refuse(name, value, wanted) {
+export function refuse(name, value, wanted) {
   throw new OptionsError(`${name} must be ${wanted}, not ${show(value)}`);
 }
 
@@ -38,7 +39,7 @@ function refuse(name, value, wanted) {
 function limit(name, value) {
   // what is whole goes to the core, which knows the bounds; what does not fit there is refused in its words
   if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32) {
-    refuse(name, value, `from 1 to ${most()}`);
+    refuse(name, value, `from 1 to ${construct(most)}`);
   }
 }
 
@@ -139,7 +140,25 @@ function checked(options, known) {
     check(name, value);
     read[name] = value;
   }
+  // few have any
+  const prototype = Object.getPrototypeOf(options);
+  if (prototype !== Object.prototype && prototype !== null) inherit(options, known, read);
   return read;
+}
+
+/**
+ * Reads what is inherited, as the host's own functions do: what is not an option may be for others.
+ * @param {any} options
+ * @param {Record<string, Check>} known
+ * @param {Record<string, unknown>} read
+ */
+function inherit(options, known, read) {
+  for (const [name, check] of Object.entries(known)) {
+    const value = Object.hasOwn(options, name) ? undefined : options[name];
+    if (value === undefined) continue;
+    check(name, value);
+    read[name] = value;
+  }
 }
 
 /** @param {unknown} value */

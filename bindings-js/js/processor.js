@@ -1,4 +1,5 @@
 // @ts-check
+import { disposable } from "./dispose.js";
 import { OptionsError } from "./errors.js";
 import { Intake } from "./intake.js";
 import * as options from "./options.js";
@@ -16,7 +17,7 @@ export class Processor {
       given = handler;
       handler = undefined;
     }
-    const isOverridden = this.process !== Processor.prototype.process;
+    const isOverridden = isOwn(this);
     if (handler !== undefined) options.handler(handler);
     if (isOverridden === (handler !== undefined)) {
       throw new OptionsError("either handler must be a function, or process overridden");
@@ -25,20 +26,6 @@ export class Processor {
     /** @type {(item: any, attempt: any) => unknown} */
     const process = isOverridden ? (item, attempt) => this.process(item, attempt) : handler;
     this.#intake = new Intake(process, options.ofProcessor(given));
-  }
-
-  static {
-    // where the host has it
-    if (Symbol.asyncDispose) {
-      const value = /** @this {Processor} */ async function () {
-        await this.close();
-      };
-      Object.defineProperty(Processor.prototype, Symbol.asyncDispose, {
-        value,
-        configurable: true,
-        writable: true,
-      });
-    }
   }
 
   /** @param {any} item @param {any} attempt @returns {any} */
@@ -99,4 +86,13 @@ export class Processor {
   [Symbol.asyncIterator]() {
     return this.#intake.iterate();
   }
+}
+
+disposable(Processor, async function () {
+  await this.close();
+});
+
+/** Whether a class of the user's has its own. Not in the class: one that names itself gets another name from the build. @param {Processor} processor */
+function isOwn({ process }) {
+  return process !== Processor.prototype.process;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-import { OptionsError } from "./errors.js";
+import { refuse } from "./options.js";
 import { follow, isThenable, quiet } from "./promises.js";
 
 /** Where a stream's items come from: any iterable, read one item at a time, and closed once. */
@@ -19,7 +19,7 @@ export class Source {
   constructor(iterable, results) {
     this.#isAsync = typeof iterable?.[Symbol.asyncIterator] === "function";
     if (!this.#isAsync && typeof iterable?.[Symbol.iterator] !== "function") {
-      throw new OptionsError("source must be iterable or async iterable");
+      refuse("source", iterable, "iterable or async iterable");
     }
     this.#iterable = iterable;
     this.#results = results;

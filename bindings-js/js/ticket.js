@@ -66,7 +66,7 @@ export class Ticket {
   #read() {
     if (this.#status === OK) return resolved(this.#value);
     if (this.#status === LEFT) {
-      Ticket.reject(this, /** @type {() => unknown} */ (this.#value)());
+      this.#reject(/** @type {() => unknown} */ (this.#value)());
     }
     if (this.#status === FAILED) {
       unread?.unregister(this);
@@ -74,6 +74,14 @@ export class Ticket {
     }
     this.#deferred = new Deferred();
     return this.#deferred.promise;
+  }
+
+  /** @param {unknown} error */
+  #reject(error) {
+    this.#owner = undefined;
+    this.#status = FAILED;
+    this.#value = error;
+    this.#deferred?.reject(error);
   }
 
   // for the processor; not methods, so that users do not see them
@@ -88,10 +96,7 @@ export class Ticket {
 
   /** @param {Ticket} ticket @param {unknown} error */
   static reject(ticket, error) {
-    ticket.#owner = undefined;
-    ticket.#status = FAILED;
-    ticket.#value = error;
-    ticket.#deferred?.reject(error);
+    ticket.#reject(error);
   }
 
   /**
@@ -105,7 +110,7 @@ export class Ticket {
     ticket.#owner = undefined;
     ticket.#status = LEFT;
     ticket.#value = makeError;
-    if (ticket.#deferred !== undefined) Ticket.reject(ticket, makeError());
+    if (ticket.#deferred !== undefined) ticket.#reject(makeError());
   }
 
   /**

@@ -1,9 +1,12 @@
 // @ts-check
 // The border: what a trap of the module means, and what its numbers stand for.
-import { BrokenError, OptionsError } from "./errors.js";
+import { shared_memory } from "#core";
+import { BrokenError, InOrderError, OptionsError } from "./errors.js";
 
 /** The module trapped: nothing of it can be trusted any more. @type {BrokenError | undefined} */
 let broken;
+/** It is there: with `inorder/slim`, not before `init`. */
+let isLoaded = false;
 
 /**
  * What a call of the module raised: a trap breaks it for good.
@@ -42,10 +45,24 @@ export function swallow(error) {
  */
 export function construct(make) {
   if (broken !== undefined) throw broken;
+  if (!isLoaded) checkLoaded();
   try {
     return make();
   } catch (error) {
     throw typeof error === "string" ? new OptionsError(error) : trapped(error);
+  }
+}
+
+function checkLoaded() {
+  try {
+    shared_memory();
+    isLoaded = true;
+  } catch (error) {
+    // there is nothing yet to be called, or the stack has ended
+    if (!(error instanceof TypeError)) throw error;
+    const text =
+      'the module is not loaded: "inorder/slim" needs `await init()` before anything else';
+    throw new InOrderError(text, { cause: error });
   }
 }
 

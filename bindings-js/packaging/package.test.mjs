@@ -83,6 +83,30 @@ test("slim takes the bytes from outside", () => {
   assert.equal(run(process.execPath, ["--no-warnings", "slim.mjs"]), "2 4 6\n");
 });
 
+test("slim finds its bytes in Node, and says so before it has them", () => {
+  write(
+    "init.mjs",
+    `import init, * as inorder from "inorder/slim";${USE}
+    for (const make of [
+      () => inorder.map([], (n) => n),
+      () => new inorder.Processor((n) => n, { concurrency: 0.5 }),
+      () => new inorder.ReorderBuffer(),
+      () => inorder.version(),
+    ]) {
+      try {
+        make();
+      } catch (error) {
+        console.log(error instanceof inorder.InOrderError, error.message.includes("await init()"));
+      }
+    }
+    const place = import.meta.resolve("inorder/inorder.wasm");
+    await Promise.all([init(), init(place), init(new URL(place))]);
+    console.log(await use(inorder), inorder.version() !== "");`,
+  );
+  const told = "true true\n".repeat(4);
+  assert.equal(run(process.execPath, ["--no-warnings", "init.mjs"]), `${told}2 4 6 true\n`);
+});
+
 for (const condition of ["workerd", "edge-light"]) {
   test(`${condition} gets the module from its platform`, () => {
     write(

@@ -10,5 +10,13 @@ export * from "../js/index.js";
  * @returns {Promise<void>}
  */
 export default async function init(source = new URL("./inorder.wasm", import.meta.url)) {
-  await load({ module_or_path: source });
+  await load({ module_or_path: await fetched(source) });
+}
+
+/** Node fetches no files. It is asked for what reads them by a call, which no bundler follows. */
+function fetched(source) {
+  const isPlace = typeof source === "string" || source instanceof URL;
+  if (!isPlace || !/^file:/i.test(source)) return source;
+  const files = globalThis.process?.getBuiltinModule?.("node:fs/promises");
+  return files === undefined ? source : files.readFile(new URL(source));
 }

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// Returns the version of the package.
 #[must_use]
 #[wasm_bindgen]
-pub fn version() -> String {
+pub fn package_version() -> String {
     env!("CARGO_PKG_VERSION").into()
 }
 

@@ -68,8 +68,9 @@ test("each option is of its kind", () => {
   refused(() => new Processor(handler, { start: 1 }), /^start is only for sequenced/);
   refused(() => new Processor("handler"), /^handler must be a function/);
   refused(() => map([], undefined), /^handler must be a function, not undefined/);
-  refused(() => map(7, handler), /^source must be iterable/);
-  refused(() => map(undefined, handler), /^source must be iterable/);
+  refused(() => map(7, handler), /^source must be iterable or async iterable, not 7$/);
+  refused(() => map(undefined, handler), /^source must be .*, not undefined$/);
+  refused(() => map({}, handler), /^source must be .*, not an object$/);
 });
 
 test("an option of a later version is named", () => {
@@ -149,9 +150,16 @@ test("an error is constructed as the host's errors are", () => {
   assert.equal("abortError" in inorder, false);
 });
 
-test("options are an object's own, and each is read once", () => {
-  const inherited = Object.create({ concurrency: 1.5, bogus: 1 });
-  assert.equal(new Processor(handler, inherited).stats().concurrency, 1);
+test("options may be inherited, and each is read once", () => {
+  class Given {
+    get concurrency() {
+      return 5;
+    }
+  }
+  const inherited = Object.create(new Given(), { capacity: { value: 7, enumerable: true } });
+  const { concurrency, capacity } = new Processor(handler, inherited).stats();
+  assert.deepEqual([concurrency, capacity], [5, 7]);
+  refused(() => map([], handler, Object.create({ ordered: 1 })), /^ordered must be/);
   let reads = 0;
   const given = {
     get concurrency() {

@@ -284,6 +284,8 @@ export interface Report<T = unknown> {
 export interface Stats {
   /** Items accepted. */
   readonly accepted: number;
+  /** Offers of items that a restored checkpoint has; none in this version. */
+  readonly restored: number;
   /** Attempts started. */
   readonly started: number;
   /** Attempts started that were not the first of their item. */
@@ -312,6 +314,8 @@ export interface Stats {
   readonly duplicate: number;
   /** Commands for an old item or attempt. */
   readonly stale: number;
+  /** Numbers that were given up. */
+  readonly lost: number;
   /** Items that wait to be started. */
   readonly queued: number;
   /** Items whose handler runs. */
