@@ -50,7 +50,7 @@ impl ReorderBuffer {
     #[pyo3(signature = (seq, item, /))]
     fn insert<'py>(&self, seq: &Bound<'py, PyAny>, item: Obj) -> PyResult<&Bound<'py, PyString>> {
         let py = seq.py();
-        let number = number(seq)?;
+        let number = options::seq(seq)?;
         let mut item = Some(item);
         let insert = self.buffer.with(py, |buffer| {
             let insert = buffer.look(number);
@@ -85,7 +85,7 @@ impl ReorderBuffer {
     /// Gives up what is missing below a number. What is in there still comes out.
     #[pyo3(signature = (seq, /))]
     fn skip_to(&self, seq: &Bound<'_, PyAny>) -> PyResult<()> {
-        let number = number(seq)?;
+        let number = options::seq(seq)?;
         self.buffer.with(seq.py(), |buffer| buffer.skip_to(number));
         Ok(())
     }
@@ -118,8 +118,4 @@ impl ReorderBuffer {
         });
         drop(items);
     }
-}
-
-fn number(seq: &Bound<'_, PyAny>) -> PyResult<Seq> {
-    options::number(seq).ok_or_else(|| options::not_a_number(seq))
 }

@@ -159,7 +159,15 @@ pub(crate) fn delivery(py: Python<'_>, delivery: Delivery) -> (Job, Sent<'_>) {
 
 /// Asks an asynchronous source for its next item.
 pub(crate) fn next_item<'py>(py: Python<'py>, source: &Obj, context: Obj) -> (Job, Sent<'py>) {
-    call_source(py, source, context, Work::Next, "__anext__")
+    let (job, sent) = call_source(py, source, context, Work::Next, "__anext__");
+    // an awaitable that is over at once has steps, too
+    if let (None, Sent::Return(value)) = (&job.awaitable, &sent) {
+        let name = value.get_type().qualname();
+        let name = name.map_or_else(|_| String::new(), |name| format!(": {name}"));
+        let text = format!("__anext__ of the source gave what cannot be awaited{name}");
+        return (job, Sent::Raise(PyTypeError::new_err(text)));
+    }
+    (job, sent)
 }
 
 /// Closes an asynchronous source, if it can be closed.

@@ -34,13 +34,21 @@ struct Waiting {
     future: Py<Waiter>,
 }
 
-/// Offers that wait for room, first come, first served.
+impl Waiting {
+    /// Who is lower is offered first.
+    fn rank(&self) -> (Seq, u64) {
+        (self.offer.seq.unwrap_or_default(), self.id)
+    }
+}
+
+/// Offers that wait for room: first come, first served; where numbers are given, the lowest first, so that one that
+/// fits goes before those that do not.
 #[derive(Default)]
 pub(crate) struct Offers {
     waiting: VecDeque<Waiting>,
     next_id: u64,
-    /// There is room: the place of the one to be offered next.
-    pub(crate) room: Option<usize>,
+    /// There is room, for the first of them perhaps.
+    pub(crate) has_room: bool,
     /// How many of them were made inside a handler or `on_result`.
     inside: usize,
 }
@@ -64,7 +72,14 @@ impl Offers {
 
     fn push(&mut self, waiting: Waiting) {
         self.inside += usize::from(waiting.offer.within.is_some());
-        self.waiting.push_back(waiting);
+        let rank = waiting.rank();
+        let place = match self.waiting.back() {
+            Some(last) if last.rank() > rank => {
+                self.waiting.partition_point(|other| other.rank() < rank)
+            }
+            _ => self.waiting.len(),
+        };
+        self.waiting.insert(place, waiting);
     }
 
     fn remove(&mut self, place: usize) -> Option<Waiting> {
@@ -137,7 +152,9 @@ impl State {
         &mut self,
         py: Python<'_>,
     ) -> Option<(Py<Ticket>, Py<Waiter>)> {
-        let place = self.offers.waiting.iter().position(|it| it.offer.within.is_some())?;
+        let inside = self.offers.waiting.iter().enumerate();
+        let inside = inside.filter(|(_, waiting)| waiting.offer.within.is_some());
+        let (place, _) = inside.min_by_key(|(_, waiting)| waiting.id)?;
         let Waiting { offer, future, .. } = self.offers.remove(place)?;
         let ticket = offer.ticket.as_ref().map(|ticket| ticket.clone_ref(py));
         self.drop_offer(offer);
@@ -153,23 +170,24 @@ impl State {
         self.drain(py);
     }
 
-    /// Offers one of those that wait to the core, if there is room. False where none of them fits.
+    /// Offers the first of those that wait to the core, if there is room. False where there is none.
     pub(crate) fn serve_offers(&mut self, py: Python<'_>) -> bool {
-        let Some(place) = self.offers.room else { return false };
-        let Some(Waiting { id, offer, future }) = self.offers.remove(place) else {
-            self.offers.room = None;
+        if !self.offers.has_room {
+            return false;
+        }
+        let Some(Waiting { id, offer, future }) = self.offers.remove(0) else {
+            self.offers.has_room = false;
             return false;
         };
         let ticket = offer.ticket.as_ref().map(|ticket| ticket.clone_ref(py));
         let mut offer = Some(offer);
         let refusal = self.push(py, &mut offer).err();
         match (refusal, offer) {
-            (Some(refusal @ (Refusal::Full | Refusal::TooFar)), Some(offer)) => {
+            (Some(Refusal::Full | Refusal::TooFar), Some(offer)) => {
                 self.offers.inside += usize::from(offer.within.is_some());
-                self.offers.waiting.insert(place, Waiting { id, offer, future });
+                self.offers.waiting.push_front(Waiting { id, offer, future });
                 self.effects.garbage.extend(ticket.map(Py::into_any));
-                // one with another number may fit
-                self.offers.room = (refusal == Refusal::TooFar).then_some(place + 1);
+                self.offers.has_room = false;
                 return true;
             }
             (Some(refusal), _) => {

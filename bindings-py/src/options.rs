@@ -48,6 +48,11 @@ impl<'py> Given<'py> {
         Ok(value.filter(|value| !value.is_none()))
     }
 
+    /// Whether one was given.
+    pub(crate) fn has(&self, name: &str) -> PyResult<bool> {
+        Ok(self.options.get_item(name)?.is_some_and(|value| !value.is_none()))
+    }
+
     /// Refuses those that are for later.
     pub(crate) fn refuse_unbuilt(&self, names: &[&str]) -> PyResult<()> {
         for name in names {
@@ -161,7 +166,7 @@ pub(crate) fn flag(name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// A sequence number: a whole number from 0 to 2^64 - 2, so that there is one after it.
-pub(crate) fn number(value: &Bound<'_, PyAny>) -> Option<Seq> {
+fn number(value: &Bound<'_, PyAny>) -> Option<Seq> {
     let number = if is_number(value) { value.extract().ok() } else { None };
     number.filter(|number| *number < Seq::MAX)
 }
@@ -262,8 +267,13 @@ fn check_executor(executor: &Bound<'_, PyAny>, handler: &Bound<'_, PyAny>) -> Py
     Ok(())
 }
 
-/// The exception of a number that is none.
-pub(crate) fn not_a_number(value: &Bound<'_, PyAny>) -> PyErr {
-    let text = value.repr().map(|repr| repr.to_string()).unwrap_or_default();
-    PyTypeError::new_err(format!("seq must be a whole number from 0 to 2^64 - 2, not {text}"))
+/// The number of an item.
+pub(crate) fn seq(value: &Bound<'_, PyAny>) -> PyResult<Seq> {
+    match number(value) {
+        Some(seq) => Ok(seq),
+        None => Err(options_error(
+            value.py(),
+            &format!("seq must be from 0 to 2^64 - 2, not {}", value.repr()?),
+        )),
+    }
 }

@@ -75,9 +75,7 @@ impl Processor {
         let is_sequenced = self.engine(py)?.get().state.with(py, |state| state.is_sequenced);
         match (seq, is_sequenced) {
             (None, false) => Ok(None),
-            (Some(seq), true) => {
-                options::number(seq).ok_or_else(|| options::not_a_number(seq)).map(Some)
-            }
+            (Some(seq), true) => options::seq(seq).map(Some),
             (None, true) => Err(PyTypeError::new_err("a sequenced processor needs seq=")),
             (Some(_), false) => {
                 Err(PyTypeError::new_err("seq= is for processors with sequenced=True"))
@@ -108,6 +106,10 @@ impl Processor {
     ) -> PyResult<()> {
         let py = slf.py();
         let handler = match handler {
+            Some(_) if slf.hasattr("process")? => {
+                let text = "a subclass with a method process(item) takes no handler besides";
+                return Err(PyTypeError::new_err(text));
+            }
             Some(handler) => handler,
             None => slf.getattr("process").map_err(|error| {
                 if !error.is_instance_of::<PyAttributeError>(py) {
@@ -128,6 +130,7 @@ impl Processor {
             None => false,
         };
         let start = given.take("start")?.map(|start| options::start(&start)).transpose()?;
+        let of_gaps = ["gap", "restart"].map(|name| (name, given.has(name)));
         given.refuse_unbuilt(&[
             "gap_timeout",
             "gap_warning",
@@ -139,8 +142,13 @@ impl Processor {
         given.refuse_all_but_first("gap", &["wait", "skip", "fail"])?;
         given.refuse_all_but_first("restart", &["ignore", "reset", "fail"])?;
         given.finish()?;
-        if start.is_some() && !is_sequenced {
-            return Err(options::options_error(py, "start is for processors with sequenced=True"));
+        if !is_sequenced {
+            for (name, is_given) in [("start", Ok(start.is_some()))].into_iter().chain(of_gaps) {
+                if is_given? {
+                    let text = format!("{name} is for processors with sequenced=True");
+                    return Err(options::options_error(py, &text));
+                }
+            }
         }
         settings.start = is_sequenced.then(|| start.unwrap_or(0));
         let engine = Engine::new(py, settings, None)?;

@@ -32,8 +32,9 @@ impl Engine {
         let stats = self.state.with(py, |state| state.core.stats(state.now));
         let named = PyDict::new(py);
         macro_rules! set { ($($field:ident)*) => { $(named.set_item(stringify!($field), stats.$field)?;)* } }
-        set!(accepted started ok failed cancelled released ignored refused late duplicate stale);
-        set!(queued running held in_flight concurrency capacity);
+        set!(accepted restored started retried timed_out ok failed skipped dead_lettered cancelled);
+        set!(released ignored refused late duplicate stale lost);
+        set!(queued running backing_off handing_over held halted in_flight concurrency capacity);
         named.set_item("oldest_age", stats.oldest_age.as_secs_f64())?;
         Ok(imports::stats(py)?.call((), Some(&named))?.unbind())
     }

@@ -378,7 +378,7 @@ impl State {
             }
             Event::Left { handle, rest, why } => self.leave_behind(py, handle, rest, why),
             Event::Lost { first, last, .. } => self.reported.lost.push((first, last)),
-            Event::Room { .. } => self.offers.room = Some(0),
+            Event::Room { .. } => self.offers.has_room = true,
             Event::LaneIdle { lane } => self.lane_idle(lane),
             Event::Drained { .. } => self.is_drained = true,
             // of options that are not offered here

@@ -19,6 +19,11 @@ KINDS = [
     "missing", "next", "len",
 ]  # fmt: skip
 STATS = [field.name for field in dataclasses.fields(inorder.Stats)]
+# printed only where they are named
+RARE = {
+    "restored", "retried", "timed_out", "skipped", "dead_lettered", "lost", "backing_off", "handing_over", "halted",
+}  # fmt: skip
+USUAL = [name for name in STATS if name not in RARE]
 NUMBERS = {"concurrency", "capacity", "start", "retry", "wrap"}
 TIMES = {"timeout", "total_timeout", "gap_timeout", "gap_warning"}
 FLAGS = {"ordered", "sequenced"}
@@ -400,7 +405,7 @@ class Player:
             stats = self.subject.stats()
             values = {name: getattr(stats, name) for name in STATS}
             values["oldest_age"] = round(values["oldest_age"] * 1_000_000)
-            self.see("stats", " ".join(f"{name}={values[name]}" for name in fields or STATS))
+            self.see("stats", " ".join(f"{name}={values[name]}" for name in fields or USUAL))
 
         self.loop.settle(look)
 

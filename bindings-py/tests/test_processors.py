@@ -44,6 +44,13 @@ def test_a_processor_needs_a_handler():
     with pytest.raises(TypeError, match="handler"):
         inorder.Processor("no function")
 
+    class Own(inorder.Processor):
+        async def process(self, item):
+            return item
+
+    with pytest.raises(TypeError, match=r"process.*handler"):
+        Own(handle)
+
     class Forgetful(inorder.Processor):
         def __init__(self):
             pass
@@ -282,43 +289,6 @@ def test_closing_that_is_cancelled_goes_on():
         assert await ticket == 1
         with pytest.raises(inorder.Closed):
             await p.enqueue(1)
-
-    run(main())
-
-
-def test_numbers_that_were_missing_at_the_end_are_reported_as_lost():
-    async def main():
-        p = inorder.Processor(handle, sequenced=True, start=1)
-        await p.enqueue(1, seq=3)
-        await p.enqueue(1, seq=6)
-        report = await p.close()
-        assert report.lost == [inorder.Lost(1, 2), inorder.Lost(4, 5)]
-        assert report.released == 2
-
-    run(main())
-
-
-def test_seq_is_given_exactly_where_it_is_asked_for():
-    async def main():
-        p, q = inorder.Processor(handle), inorder.Processor(handle, sequenced=True)
-        for wrong in (
-            lambda: p.enqueue_nowait(1, seq=0),
-            lambda: q.enqueue_nowait(1),
-            lambda: q.enqueue_nowait(1, seq=-1),
-            lambda: q.enqueue_nowait(1, seq="0"),
-            lambda: q.enqueue(1),
-            lambda: q.run(1),
-        ):
-            with pytest.raises(TypeError, match="seq"):
-                wrong()
-        for seq, error in ((5000, inorder.TooFar), (1, inorder.Duplicate)):
-            q.enqueue_nowait(1, seq=1) if seq == 1 else None
-            with pytest.raises(error, match=str(seq)):
-                q.enqueue_nowait(1, seq=seq)
-        await q.abort()
-        late = inorder.Processor(handle, sequenced=True, start=10)
-        with pytest.raises(inorder.Late, match="9"):
-            await late.enqueue(1, seq=9)
 
     run(main())
 

@@ -339,6 +339,30 @@ def test_what_is_neither_iterable_nor_callable_is_a_type_error():
         inorder.map(3, [1])
 
 
+def test_an_anext_that_gives_what_cannot_be_awaited_is_a_type_error():
+    class Source:
+        count = 0
+
+        def __aiter__(self):
+            return self
+
+        def __anext__(self):
+            self.count += 1
+            return asyncio.sleep(0, "item") if self.count < 3 else 5
+
+    async def same(item):
+        return item
+
+    async def main():
+        source, out = Source(), []
+        with pytest.raises(TypeError, match=r"__anext__.*int"):
+            async for item in inorder.map(same, source, concurrency=4):
+                out.append(item)
+        assert (out, source.count) == (["item"] * 2, 3)
+
+    run(main())
+
+
 def test_a_plain_iterable_is_left_open_and_a_generator_is_closed():
     class Source:
         def __init__(self):

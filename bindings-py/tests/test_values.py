@@ -80,8 +80,10 @@ def test_a_value_that_is_not_allowed_is_named(whose, name, value):
 def test_options_that_do_not_go_together():
     with pytest.raises(inorder.OptionsError, match="capacity"):
         inorder.map(handle, [], concurrency=4, capacity=3)
-    with pytest.raises(inorder.OptionsError, match="start"):
-        inorder.Processor(handle, start=3)
+    for name, value in {"start": 0, "gap": "wait", "restart": "ignore"}.items():
+        for sequenced in ({}, {"sequenced": False}):
+            with pytest.raises(inorder.OptionsError, match=rf"\b{name}\b.*sequenced"):
+                inorder.Processor(handle, **{name: value}, **sequenced)
     with (
         ThreadPoolExecutor(1) as executor,
         pytest.raises(inorder.OptionsError, match=r"executor.*plain"),
@@ -102,7 +104,8 @@ def test_an_unknown_option_is_a_type_error(whose):
 
 def test_defaults_may_be_given():
     assert made("map", key=None, on_failure="fail", isolation="context", timeout=None)
-    assert made("Processor", gap="wait", restart="ignore", start=None, on_failure="emit")
+    assert made("Processor", gap=None, restart=None, start=None, on_failure="emit")
+    assert made("Processor", sequenced=True, gap="wait", restart="ignore", start=0)
     assert made("map", concurrency=1000).stats().capacity == 4000
     assert made("Processor", concurrency=2**20).stats().capacity == 2**20
 
@@ -173,7 +176,7 @@ def test_public_names_say_where_they_are_from():
 def test_the_last_number_has_one_after_it():
     last = 2**64 - 2
     buffer = inorder.ReorderBuffer(start=last, capacity=4)
-    with pytest.raises(TypeError, match="seq"):
+    with pytest.raises(inorder.OptionsError, match="seq"):
         buffer.insert(last + 1, "x")
     for whose in (inorder.ReorderBuffer, sequenced):
         with pytest.raises(inorder.OptionsError, match="start"):
@@ -182,7 +185,7 @@ def test_the_last_number_has_one_after_it():
     async def main():
         async with sequenced(start=last) as p:
             assert await p.run("x", seq=last) == "x"
-            with pytest.raises(TypeError, match="seq"):
+            with pytest.raises(inorder.OptionsError, match="seq"):
                 p.enqueue_nowait("y", seq=last + 1)
             await p.join()
 
@@ -198,7 +201,7 @@ def test_the_buffer_takes_any_number_below_2_64_but_the_last():
     assert buffer.insert(2**64 - 2, "last but one") == "ready"
     assert buffer.pop() == (2**64 - 2, "last but one")
     for wrong in (-1, 2**64 - 1, 2**64, "1", 1.0, None, True):
-        with pytest.raises(TypeError, match="seq"):
+        with pytest.raises(inorder.OptionsError, match="seq"):
             buffer.insert(wrong, "x")
     with pytest.raises(inorder.OptionsError, match="start"):
         inorder.ReorderBuffer(start=-1)

@@ -83,18 +83,28 @@ class Report(Generic[T]):
 class Stats:
     """Counters since the beginning, and gauges of now.
 
-    Each accepted item ends in exactly one of `ok`, `failed` and `cancelled`. `in_flight` is `accepted` less `released`,
-    and the sum of `queued`, `running` and `held`.
+    Each accepted item ends in exactly one of `ok`, `failed`, `skipped`, `dead_lettered` and `cancelled`. `in_flight` is
+    `accepted` less `released`, and the sum of `queued`, `running`, `backing_off`, `handing_over`, `held` and `halted`.
     """
 
     accepted: int
     """Items accepted."""
+    restored: int
+    """Offers of items that a restored checkpoint has."""
     started: int
     """Attempts started."""
+    retried: int
+    """Attempts started that were not the first of their item."""
+    timed_out: int
+    """Attempts that were stopped because their time was over."""
     ok: int
     """Items settled with a result."""
     failed: int
-    """Items that failed for good."""
+    """Items that failed for good, and whose failure comes out."""
+    skipped: int
+    """Items that failed for good and were skipped."""
+    dead_lettered: int
+    """Items that failed for good and were handed over."""
     cancelled: int
     """Items settled without a result."""
     released: int
@@ -109,12 +119,20 @@ class Stats:
     """Offers with a number that was in flight."""
     stale: int
     """Commands for an old item or attempt."""
+    lost: int
+    """Numbers that were missing and given up."""
     queued: int
     """Items that wait to be started."""
     running: int
     """Items whose handler runs."""
+    backing_off: int
+    """Items that wait to be tried again."""
+    handing_over: int
+    """Items that are being handed over."""
     held: int
     """Items settled and not released."""
+    halted: int
+    """Items that failed for good and hold their key."""
     in_flight: int
     """Items accepted and not released."""
     concurrency: int
